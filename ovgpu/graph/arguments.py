@@ -1,0 +1,65 @@
+"""Argument checks and the `TypeError` that OpenVINO's Python API raises when no overload fits.
+
+The public classes imitate overloaded C++ constructors and methods: several signatures under one
+name, and a `TypeError` that lists them all when the arguments fit none.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+INT64_MAX = 2**63 - 1
+UINT64_MAX = 2**64 - 1
+
+INTEGER = "typing.SupportsInt | typing.SupportsIndex"
+"""How signatures in messages spell "an integer"."""
+
+
+def incompatible_arguments(
+    name: str, overloads: Sequence[str], args: Iterable[Any] = (), **kwargs: Any
+) -> TypeError:
+    """The error for a call that fits none of `overloads`; the caller raises it.
+
+    Args:
+        name: what was called; `"__init__"` words the message as a constructor.
+        overloads: the signatures on offer, e.g. `"(self: ovgpu.Dimension) -> int"`.
+        args: the positional arguments as given (with `self` first for methods).
+        kwargs: the keyword arguments as given.
+    """
+    what = "constructor" if name == "__init__" else "function"
+    listing = "".join(f"\n    {i}. {text}" for i, text in enumerate(overloads, 1))
+    given = ", ".join(repr(arg) for arg in args)
+    if kwargs:
+        given += "; " if given else ""
+        given += "kwargs: " + ", ".join(
+            f"{key}={value!r}" for key, value in kwargs.items()
+        )
+    return TypeError(
+        f"{name}(): incompatible {what} arguments. The following argument types are supported:"
+        f"{listing}\n\nInvoked with: {given}"
+    )
+
+
+def as_int64(value: Any) -> int | None:
+    """`value` as an int when it is an integer (bool and numpy integers too) of 64 bits, else None.
+
+    Floats and strings are no integers, even when their value is whole.
+    """
+    if type(value) is not int:
+        try:
+            value = operator.index(value)
+        except TypeError:
+            return None
+    return value if -INT64_MAX - 1 <= value <= INT64_MAX else None
+
+
+def as_uint64(value: Any) -> int | None:
+    """As `as_int64`, for the unsigned 64-bit range."""
+    if type(value) is not int:
+        try:
+            value = operator.index(value)
+        except TypeError:
+            return None
+    return value if 0 <= value <= UINT64_MAX else None
