@@ -1,0 +1,271 @@
+"""A model: results, parameters, sinks, variables, and everything that lies between them."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ovgpu.graph.any import OVAny, RTMap
+from ovgpu.graph.element_type import Type
+from ovgpu.graph.node import Node
+from ovgpu.graph.partial_shape import PartialShape
+from ovgpu.graph.port import ConstOutput, Output
+from ovgpu.graph.shape import Shape
+from ovgpu.graph.special import Parameter, Result
+
+if TYPE_CHECKING:
+    from ovgpu.graph.variable import Variable
+
+_model_ids = itertools.count(1)
+
+
+def topological_order(roots: Iterable[Node]) -> list[Node]:
+    """All nodes from which ``roots`` can be reached, producers first. Raises RuntimeError on a cycle."""
+    done: set[int] = set()
+    active: set[int] = set()
+    order: list[Node] = []
+    for root in roots:
+        if id(root) in done:
+            continue
+        stack: list[tuple[Node, int]] = [(root, 0)]
+        active.add(id(root))
+        while stack:
+            node, position = stack[-1]
+            sources = node._ordering_sources()
+            if position < len(sources):
+                stack[-1] = (node, position + 1)
+                source = sources[position]
+                if id(source) in active:
+                    raise RuntimeError(
+                        f"The graph has a cycle through '{source.get_friendly_name()}' ({source.get_type_name()})"
+                    )
+                if id(source) not in done:
+                    active.add(id(source))
+                    stack.append((source, 0))
+            else:
+                stack.pop()
+                active.discard(id(node))
+                done.add(id(node))
+                order.append(node)
+    return order
+
+
+class Model:
+    """A graph with named inputs and outputs.
+
+    Args:
+        results: what the model computes: Result nodes, other nodes or outputs (a Result is added), a list or one.
+        sinks: optional nodes that must run although nothing reads them (Assign).
+        parameters: the inputs, in order.
+        variables: optional variables of ReadValue/Assign pairs; found by themselves when not given.
+        name: friendly name.
+
+    Raises TypeError for other arguments and RuntimeError when a parameter that is used is not listed.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        from ovgpu.graph.model_arguments import parse_model_arguments
+
+        results, sinks, parameters, variables, name = parse_model_arguments(args, kwargs)
+        self._build(results, sinks, parameters, variables, name)
+
+    def _build(
+        self,
+        results: Sequence[Result],
+        sinks: Sequence[Node],
+        parameters: Sequence[Parameter],
+        variables: Sequence[Variable] | None,
+        name: str,
+    ) -> None:
+        self._unique_name = f"Model{next(_model_ids)}"
+        self._friendly_name = name
+        self._results = list(results)
+        self._sinks = list(sinks)
+        self._parameters = list(parameters)
+        self._rt_info = RTMap()
+        self._lock = threading.RLock()
+        self._variables = list(variables) if variables is not None else []
+        order = self.get_ordered_ops()
+        self._check_parameters(order)
+        if variables is None:
+            self._collect_variables(order)
+        for port in [*self._parameters, *self._results]:
+            descriptor = port._outputs[0]
+            if not descriptor._names:
+                descriptor._names = {port.get_friendly_name()}
+
+    def _check_parameters(self, order: Sequence[Node]) -> None:
+        known = {id(p) for p in self._parameters}
+        for node in order:
+            if isinstance(node, Parameter) and id(node) not in known:
+                value = node._outputs[0].value
+                raise RuntimeError(
+                    "Model references undeclared parameters: opset1::Parameter "
+                    f"{node.get_friendly_name()} () -> ({value.type.to_string()}{value.shape})"
+                )
+
+    def _collect_variables(self, order: Sequence[Node]) -> None:
+        for node in order:
+            variable = getattr(node, "variable", None) if node.get_type_name() in ("ReadValue", "Assign") else None
+            if variable is not None and all(v is not variable for v in self._variables):
+                self._variables.append(variable)
+
+    # ---- nodes ------------------------------------------------------------------------------------------------------
+    def get_ordered_ops(self) -> list[Node]:
+        """All nodes, producers before consumers."""
+        order = topological_order([*self._results, *self._sinks])
+        seen = {id(n) for n in order}
+        unused = [p for p in self._parameters if id(p) not in seen]
+        return [*unused, *order]
+
+    def get_ops(self) -> list[Node]:
+        """All nodes."""
+        return self.get_ordered_ops()
+
+    def validate_nodes_and_infer_types(self) -> None:
+        """Recompute all types and shapes after the graph was edited."""
+        order = self.get_ordered_ops()
+        self._check_parameters(order)
+        for node in order:
+            node.validate_and_infer_types()
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        return list(self._parameters)
+
+    def get_parameters(self) -> list[Parameter]:
+        return list(self._parameters)
+
+    @property
+    def results(self) -> list[Result]:
+        return list(self._results)
+
+    def get_results(self) -> list[Result]:
+        return list(self._results)
+
+    @property
+    def sinks(self) -> list[Node]:
+        return list(self._sinks)
+
+    def get_sinks(self) -> list[Node]:
+        return list(self._sinks)
+
+    # ---- ports ------------------------------------------------------------------------------------------------------
+    @property
+    def inputs(self) -> list[Output]:
+        return [p.output(0) for p in self._parameters]
+
+    @property
+    def outputs(self) -> list[Output]:
+        return [r.output(0) for r in self._results]
+
+    def _find_port(self, ports: list[Output], kind: str, key: int | str | None) -> Output:
+        if key is None:
+            if len(ports) != 1:
+                noun = "parameter" if kind == "input" else "result"
+                raise RuntimeError(f"{kind}() must be called on a Model with exactly one {noun}.")
+            return ports[0]
+        if isinstance(key, str):
+            for port in ports:
+                if key in port.tensor._names:
+                    return port
+            raise RuntimeError(f"{kind.capitalize()} for tensor name '{key}' is not found.")
+        if not 0 <= key < len(ports):
+            raise IndexError(f"vector::_M_range_check: __n (which is {key}) >= this->size() (which is {len(ports)})")
+        return ports[key]
+
+    def input(self, key: int | str | None = None) -> Output:
+        """The input with this index or tensor name; without a key, the only one."""
+        return self._find_port(self.inputs, "input", key)
+
+    def output(self, key: int | str | None = None) -> Output:
+        """The output with this index or tensor name; without a key, the only one."""
+        return self._find_port(self.outputs, "output", key)
+
+    # ---- names ------------------------------------------------------------------------------------------------------
+    def get_name(self) -> str:
+        """Unique name within the process."""
+        return self._unique_name
+
+    @property
+    def name(self) -> str:
+        return self._unique_name
+
+    def get_friendly_name(self) -> str:
+        return self._friendly_name or self._unique_name
+
+    def set_friendly_name(self, name: str) -> None:
+        self._friendly_name = str(name)
+
+    @property
+    def friendly_name(self) -> str:
+        return self.get_friendly_name()
+
+    @friendly_name.setter
+    def friendly_name(self, name: str) -> None:
+        self.set_friendly_name(name)
+
+    # ---- shapes -----------------------------------------------------------------------------------------------------
+    def is_dynamic(self) -> bool:
+        """Whether any output of any node has an unknown dimension."""
+        return any(d.value.shape.is_dynamic for node in self.get_ordered_ops() for d in node._outputs)
+
+    @property
+    def dynamic(self) -> bool:
+        return self.is_dynamic()
+
+    def reshape(self, partial_shapes: Any, variables_shapes: dict[str, Any] | None = None) -> None:
+        """Change input shapes and infer everything anew. When that fails, the old shapes are restored.
+
+        Args:
+            partial_shapes: for a single input a PartialShape, list, tuple or str; else a dict from port, index or
+                name to such.
+            variables_shapes: shapes of variables by id.
+        """
+        from ovgpu.graph.model_arguments import parse_reshape
+
+        new_shapes = parse_reshape(self, partial_shapes)
+        variables = {v.info.variable_id: v for v in self._variables}
+        new_variables = {variables[k]: PartialShape(s) for k, s in (variables_shapes or {}).items() if k in variables}
+        old_shapes = [(p, p._partial_shape) for p in self._parameters]
+        old_variables = [(v, v.info.data_shape) for v in new_variables]
+        try:
+            for parameter, shape in new_shapes:
+                parameter.set_partial_shape(shape)
+            for variable, shape in new_variables.items():
+                variable.set_shape(shape)
+            self.validate_nodes_and_infer_types()
+        except Exception:
+            for parameter, shape in old_shapes:
+                parameter.set_partial_shape(shape)
+            for variable, shape in old_variables:
+                variable.set_shape(shape)
+            self.validate_nodes_and_infer_types()
+            raise
+
+    # ---- information ------------------------------------------------------------------------------------------------
+    @property
+    def rt_info(self) -> RTMap:
+        return self._rt_info
+
+    def clone(self) -> Model:
+        """An independent copy of the graph; constants share their memory."""
+        from ovgpu.graph.clone import clone_model
+
+        return clone_model(self)
+
+    def __repr__(self) -> str:
+        return f"<Model: '{self.get_friendly_name()}'\n{ports_text(self.inputs, self.outputs)}>"
+
+
+def ports_text(inputs: Iterable[Any], outputs: Iterable[Any]) -> str:
+    """The two lists of ports as models, compiled models and requests print them."""
+
+    def line(port: Any) -> str:
+        return repr(ConstOutput(port.node, port.index))
+
+    first = ",\n".join(map(line, inputs))
+    second = ",\n".join(map(line, outputs))
+    return f"inputs[\n{first}\n]\noutputs[\n{second}\n]"

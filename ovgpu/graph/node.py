@@ -1,0 +1,374 @@
+"""Nodes of a model graph.
+
+A :class:`Node` is one operation: its declaration, its attributes, its inputs (slots that point at outputs of other
+nodes) and its outputs (tensor descriptors). Nodes keep their producers alive; producers know their consumers only
+weakly, so a node that nothing reaches from a Result disappears together with its connections.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from ovgpu.graph.any import OVAny, RTMap
+from ovgpu.graph.element_type import Type
+from ovgpu.graph.partial_shape import PartialShape
+from ovgpu.graph.port import DescriptorTensor, Input, Output
+from ovgpu.graph.shape import Shape
+from ovgpu.graph.type_info import DiscreteTypeInfo
+from ovgpu.graph.value import Value
+
+if TYPE_CHECKING:
+    from ovgpu.ops.declaration import OpDeclaration
+
+_instance_ids = itertools.count(1)
+
+
+class _InputSlot:
+    """One input of a node: which output feeds it."""
+
+    __slots__ = ("__weakref__", "index", "node_ref", "source")
+
+    def __init__(self, node: Node, index: int, source: Output) -> None:
+        # The slot is owned by its node; a weak reference back keeps reference counting able to free both at once.
+        self.node_ref = weakref.ref(node)
+        self.index = index
+        self.connect(source)
+
+    def connect(self, source: Output) -> None:
+        self.source = source
+        source.node._consumers[source.index][self] = None
+
+    def disconnect(self) -> None:
+        self.source.node._consumers[self.source.index].pop(self, None)
+
+
+class Node:
+    """One operation of a model. Built by the factories of ``ovgpu.opsetN`` or by :func:`make_node`.
+
+    Args:
+        declaration: schema and shape inference of the operation.
+        inputs: outputs of other nodes, in the declared order.
+        attributes: attribute values; defaults are filled in and types converted.
+    """
+
+    def __init__(
+        self, declaration: OpDeclaration, inputs: Iterable[Output], attributes: dict[str, Any] | None = None
+    ) -> None:
+        self._declaration = declaration
+        self._id = next(_instance_ids)
+        self._friendly_name: str | None = None
+        self._rt_info: RTMap | None = None
+        self._port_rt_info: dict[int, RTMap] = {}
+        self._outputs: list[DescriptorTensor] = []
+        self._consumers: list[weakref.WeakKeyDictionary[_InputSlot, None]] = []
+        self.attributes = declaration.complete_attributes(attributes or {})
+        self._input_slots = [_InputSlot(self, i, source) for i, source in enumerate(inputs)]
+        self.validate_and_infer_types()
+
+    # ---- inference of types and shapes -----------------------------------------------------------------------------
+    def validate_and_infer_types(self) -> None:
+        """Recompute the types and shapes of the outputs. Raises RuntimeError naming this node."""
+        inputs = [slot.source.value for slot in self._input_slots]
+        try:
+            values = self._declaration.infer_values(cast("list[Value | None]", inputs), self.attributes)
+        except RuntimeError as error:
+            raise RuntimeError(self._validation_message(error)) from error
+        self._set_values(values)
+
+    def constructor_validate_and_infer_types(self) -> None:
+        self.validate_and_infer_types()
+
+    def _validation_message(self, error: Exception) -> str:
+        arguments = ", ".join(
+            f"{s.source.node.get_type_info().version_id}::{s.source.node.get_type_name()} "
+            f"{s.source.node.get_friendly_name()}[{s.source.index}]:{s.source.value.type.to_string()}"
+            f"{s.source.value.shape}"
+            for s in self._input_slots
+        )
+        return (
+            f"While validating node '{self._declaration.version}::{self.get_type_name()} {self.get_name()} "
+            f"({arguments}) -> ()' with friendly_name '{self.get_friendly_name()}':\n{error}"
+        )
+
+    def _set_values(self, values: Sequence[Value]) -> None:
+        for index, value in enumerate(values):
+            if index < len(self._outputs):
+                self._outputs[index].value = value
+            else:
+                self._outputs.append(DescriptorTensor(value))
+                self._consumers.append(weakref.WeakKeyDictionary())
+        del self._outputs[len(values) :]
+        del self._consumers[len(values) :]
+
+    def _source_changed(self, index: int) -> None:
+        """Called after input ``index`` was connected to another output."""
+
+    # ---- identity ---------------------------------------------------------------------------------------------------
+    @property
+    def declaration(self) -> OpDeclaration:
+        return self._declaration
+
+    def get_type_name(self) -> str:
+        """Operation name, for instance ``MatMul``."""
+        return self._declaration.name
+
+    def get_type_info(self) -> DiscreteTypeInfo:
+        return DiscreteTypeInfo(self._declaration.name, self._declaration.version)
+
+    @property
+    def type_info(self) -> DiscreteTypeInfo:
+        return self.get_type_info()
+
+    def get_instance_id(self) -> int:
+        return self._id
+
+    def get_name(self) -> str:
+        """Unique name: type and a counter."""
+        return f"{self.get_type_name()}_{self._id}"
+
+    @property
+    def name(self) -> str:
+        return self.get_name()
+
+    def get_friendly_name(self) -> str:
+        """Name given by the user or the model file; the unique name when none was given."""
+        return self._friendly_name or self.get_name()
+
+    def set_friendly_name(self, name: str) -> None:
+        self._friendly_name = str(name)
+
+    @property
+    def friendly_name(self) -> str:
+        return self.get_friendly_name()
+
+    @friendly_name.setter
+    def friendly_name(self, name: str) -> None:
+        self.set_friendly_name(name)
+
+    # ---- attributes -------------------------------------------------------------------------------------------------
+    def get_attributes(self) -> dict[str, Any]:
+        """Attributes by name (a copy); element types as their names."""
+        return {k: v.to_string() if isinstance(v, Type) else v for k, v in self.attributes.items()}
+
+    def set_attribute(self, name: str, value: Any) -> None:
+        """Change one attribute; unknown names are ignored, as attribute visitors do."""
+        attribute = self._declaration.attributes.get(name)
+        if attribute is not None:
+            self.attributes[name] = attribute.convert(self.get_type_name(), value)
+
+    def visit_attributes(self, visitor: Any) -> bool:
+        visitor.on_attributes(self.attributes)
+        return True
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        # get_axis() / set_axis(3) for every attribute. Only reached when normal look-up fails.
+        if not name.startswith("_"):
+            prefix, _, attribute = name.partition("_")
+            if prefix in ("get", "set") and attribute in self.__dict__.get("attributes", {}):
+                if prefix == "get":
+                    return lambda: self.get_attributes()[attribute]
+                return lambda value: self.set_attribute(attribute, value)
+        raise AttributeError(f"'openvino.{type(self).__name__}' object has no attribute '{name}'")
+
+    # ---- inputs -----------------------------------------------------------------------------------------------------
+    def get_input_size(self) -> int:
+        return len(self._input_slots)
+
+    def _checked_input(self, index: int) -> _InputSlot:
+        if not 0 <= index < len(self._input_slots):
+            raise RuntimeError(f"node index is out of range: {index} of {len(self._input_slots)} inputs")
+        return self._input_slots[index]
+
+    def input(self, input_index: int) -> Input:
+        self._checked_input(input_index)
+        return Input(self, input_index)
+
+    def inputs(self) -> list[Input]:
+        return [Input(self, i) for i in range(len(self._input_slots))]
+
+    def input_value(self, index: int) -> Output:
+        """The output that feeds input ``index``."""
+        return self._checked_input(index).source
+
+    def input_values(self) -> list[Output]:
+        return [slot.source for slot in self._input_slots]
+
+    def get_input_element_type(self, index: int) -> Type:
+        return self.input_value(index).value.type
+
+    def get_input_partial_shape(self, index: int) -> PartialShape:
+        return self.input_value(index).partial_shape
+
+    def get_input_shape(self, index: int) -> Shape:
+        return self.input_value(index).shape
+
+    def get_input_tensor(self, index: int) -> DescriptorTensor:
+        return self.input_value(index).tensor
+
+    def set_argument(self, position: int, argument: Output) -> None:
+        """Replace (or append) one input."""
+        argument = argument if isinstance(argument, Output) else argument.output(0)
+        if position == len(self._input_slots):
+            self._input_slots.append(_InputSlot(self, position, argument))
+            return
+        Input(self, position).replace_source_output(argument)
+
+    def set_arguments(self, arguments: Sequence[Node | Output]) -> None:
+        """Replace all inputs."""
+        for slot in self._input_slots:
+            slot.disconnect()
+        sources = [a if isinstance(a, Output) else a.output(0) for a in arguments]
+        self._input_slots = [_InputSlot(self, i, source) for i, source in enumerate(sources)]
+
+    def _input_rt_info(self, index: int) -> RTMap:
+        return self._port_rt_info.setdefault(index, RTMap())
+
+    # ---- outputs ----------------------------------------------------------------------------------------------------
+    def get_output_size(self) -> int:
+        return len(self._outputs)
+
+    def _checked_output(self, index: int) -> DescriptorTensor:
+        if not 0 <= index < len(self._outputs):
+            raise RuntimeError(f"node index is out of range: {index} of {len(self._outputs)} outputs")
+        return self._outputs[index]
+
+    def output(self, output_index: int) -> Output:
+        self._checked_output(output_index)
+        return Output(self, output_index)
+
+    def outputs(self) -> list[Output]:
+        return [Output(self, i) for i in range(len(self._outputs))]
+
+    def get_output_element_type(self, index: int) -> Type:
+        return self._checked_output(index).value.type
+
+    def get_output_partial_shape(self, index: int) -> PartialShape:
+        return self._checked_output(index).partial_shape
+
+    def get_output_shape(self, index: int) -> Shape:
+        return self._checked_output(index).shape
+
+    def get_output_tensor(self, index: int) -> DescriptorTensor:
+        return self._checked_output(index)
+
+    def get_element_type(self) -> Type:
+        return self._single_output().value.type
+
+    @property
+    def shape(self) -> Shape:
+        return self._single_output().shape
+
+    def _single_output(self) -> DescriptorTensor:
+        if len(self._outputs) != 1:
+            raise RuntimeError(
+                f"{self.get_friendly_name()} must have exactly one output for this call, it has {len(self._outputs)}"
+            )
+        return self._outputs[0]
+
+    def set_output_size(self, size: int) -> None:
+        """Fix the number of outputs (for operations defined in Python)."""
+        dynamic = [Value(Type.dynamic, PartialShape.dynamic()) for _ in range(size)]
+        self._set_values([d.value for d in self._outputs[:size]] + dynamic[len(self._outputs) :])
+
+    def set_output_type(self, index: int, element_type: Type, shape: PartialShape) -> None:
+        self._checked_output(index).value = Value(element_type, PartialShape(shape))
+
+    def _ordering_sources(self) -> list[Node]:
+        """Nodes that must come before this one: its producers (and, for Assign, its ReadValue)."""
+        return [slot.source.node for slot in self._input_slots]
+
+    def _target_inputs(self, index: int) -> Iterator[Input]:
+        for slot in list(self._consumers[index]):
+            node = slot.node_ref()
+            if node is not None:
+                yield Input(node, slot.index)
+
+    # ---- information ------------------------------------------------------------------------------------------------
+    @property
+    def rt_info(self) -> RTMap:
+        """Run-time information attached to the node."""
+        if self._rt_info is None:
+            self._rt_info = RTMap()
+        return self._rt_info
+
+    def get_rt_info(self) -> RTMap:
+        return self.rt_info
+
+    def set_rt_info(self, value: Any, key: str) -> None:
+        self.rt_info[key] = value if isinstance(value, OVAny) else OVAny(value)
+
+    def evaluate(self, output_values: Any, input_values: Any, evaluationContext: Any = None) -> bool:  # noqa: N803
+        """Compute this operation on tensors; False when no kernel exists. Outputs are resized."""
+        from ovgpu.plugins.cpu.evaluate import evaluate_node
+
+        return evaluate_node(self, output_values, input_values)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"({d.value.shape})".strip("()") for d in self._outputs)
+        return f"<{self.get_type_name()}: '{self.get_friendly_name()}' ({shapes})>"
+
+    # ---- arithmetic -------------------------------------------------------------------------------------------------
+    def _binary(self, name: str, left: Any, right: Any) -> Node:
+        from ovgpu.ops.factory import as_output
+
+        return make_node(name, [as_output(left), as_output(right)])
+
+    def __add__(self, right: Any) -> Node:
+        return self._binary("Add", self, _python_operand(right))
+
+    def __radd__(self, left: Any) -> Node:
+        return self._binary("Add", _python_operand(left), self)
+
+    def __sub__(self, right: Any) -> Node:
+        return self._binary("Subtract", self, _python_operand(right))
+
+    def __rsub__(self, left: Any) -> Node:
+        return self._binary("Subtract", _python_operand(left), self)
+
+    def __mul__(self, right: Any) -> Node:
+        return self._binary("Multiply", self, _python_operand(right))
+
+    def __rmul__(self, left: Any) -> Node:
+        return self._binary("Multiply", _python_operand(left), self)
+
+    def __truediv__(self, right: Any) -> Node:
+        return self._binary("Divide", self, _python_operand(right))
+
+    def __rtruediv__(self, left: Any) -> Node:
+        return self._binary("Divide", _python_operand(left), self)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
+        names = {"add": "Add", "subtract": "Subtract", "multiply": "Multiply", "divide": "Divide", "true_divide": "Divide"}
+        if method != "__call__" or ufunc.__name__ not in names or len(args) != 2 or kwargs:
+            return NotImplemented
+        left, right = (a if isinstance(a, Node) else np.asarray(a) for a in args)
+        return self._binary(names[ufunc.__name__], left, right)
+
+
+def _python_operand(value: Any) -> Any:
+    """Operand of a Python operator: scalars become i64 or f64 constants, as in OpenVINO."""
+    if isinstance(value, (int, np.integer)):
+        return np.array(value, dtype=np.int64)
+    if isinstance(value, (float, np.floating)):
+        return np.array(value, dtype=np.float64)
+    return value
+
+
+def make_node(name: str, inputs: Iterable[Output | Node], opset: int | str = 16, **attributes: Any) -> Node:
+    """Build a node of operation ``name`` in its newest version within ``opset``.
+
+    Raises RuntimeError for an unknown operation, wrong inputs or attributes.
+    """
+    from ovgpu.ops.declaration import registry
+
+    declaration = registry.find(name, opset)
+    if declaration is None:
+        raise RuntimeError(f"Unknown operation {name!r} in {opset}")
+    outputs = [i if isinstance(i, Output) else i.output(0) for i in inputs]
+    node_class = declaration.node_class or Node
+    return node_class(declaration, outputs, attributes)

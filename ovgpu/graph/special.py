@@ -1,0 +1,287 @@
+"""The three nodes that every model has: Parameter, Constant, Result."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ovgpu.graph.element_type import Type
+from ovgpu.graph.layout import Layout
+from ovgpu.graph.node import Node
+from ovgpu.graph.packing import pack, unpack
+from ovgpu.graph.partial_shape import PartialShape
+from ovgpu.graph.port import DescriptorTensor, Output
+from ovgpu.graph.shape import Shape, Strides
+from ovgpu.graph.value import Value
+from ovgpu.ops.declaration import OpDeclaration, registry
+
+if TYPE_CHECKING:
+    from ovgpu.graph.tensor import Tensor
+
+
+def _declare(name: str, infer: Any, **options: Any) -> OpDeclaration:
+    declaration = OpDeclaration(name, 1, infer, factory="", **options)
+    registry.add(declaration)
+    return declaration
+
+
+def _parameter_infer(*, shape: Any = None, element_type: Any = None) -> Value:
+    """An input of the model."""
+    return Value(element_type, shape)
+
+
+def _constant_infer(*, element_type: Any = None, shape: Any = None) -> Value:
+    """A tensor that is part of the model."""
+    raise NotImplementedError
+
+
+def _result_infer(data: Value) -> Value:
+    """An output of the model."""
+    return data
+
+
+_RESULT = _declare("Result", _result_infer)
+
+
+class _LayoutMixin:
+    """Layout of a model port, stored in the run-time information under ``layout_0``."""
+
+    rt_info: Any
+
+    def get_layout(self) -> Layout:
+        stored = self.rt_info.get("layout_0") if "layout_0" in self.rt_info else None
+        value = getattr(stored, "value", stored)
+        if value is None:
+            return Layout("")
+        return value if isinstance(value, Layout) else Layout(str(value))
+
+    def set_layout(self, layout: Layout) -> None:
+        """Attach a layout. Raises TypeError for anything but a Layout, RuntimeError when it does not fit the shape."""
+        if not isinstance(layout, Layout):
+            raise TypeError(f"set_layout takes a Layout, got {type(layout).__name__}")
+        self.rt_info["layout_0"] = layout
+
+    @property
+    def layout(self) -> Layout:
+        return self.get_layout()
+
+    @layout.setter
+    def layout(self, layout: Layout) -> None:
+        self.set_layout(layout)
+
+
+class Parameter(_LayoutMixin, Node):
+    """An input of the model.
+
+    Args:
+        element_type: type of its elements.
+        shape: Shape or PartialShape.
+    """
+
+    def __init__(self, element_type: Type, shape: Shape | PartialShape | Sequence[Any] | str) -> None:
+        if not isinstance(element_type, Type):
+            raise TypeError(f"Parameter takes an element type such as Type.f32, got {element_type!r}")
+        self._type = element_type
+        self._partial_shape = PartialShape(shape)
+        super().__init__(_PARAMETER, [], {})
+
+    def validate_and_infer_types(self) -> None:
+        self._set_values([Value(self._type, self._partial_shape)])
+
+    def get_attributes(self) -> dict[str, Any]:
+        return {"shape": PartialShape(self._partial_shape), "element_type": self._type.to_string()}
+
+    def get_element_type(self) -> Type:
+        return self._type
+
+    @property
+    def element_type(self) -> Type:
+        return self._type
+
+    @element_type.setter
+    def element_type(self, element_type: Type) -> None:
+        self.set_element_type(element_type)
+
+    def set_element_type(self, element_type: Type) -> None:
+        """Change the type; takes effect for consumers with ``Model.validate_nodes_and_infer_types``."""
+        self._type = element_type
+
+    def get_partial_shape(self) -> PartialShape:
+        return PartialShape(self._partial_shape)
+
+    @property
+    def partial_shape(self) -> PartialShape:
+        return PartialShape(self._partial_shape)
+
+    @partial_shape.setter
+    def partial_shape(self, partial_shape: PartialShape) -> None:
+        self.set_partial_shape(partial_shape)
+
+    def set_partial_shape(self, partial_shape: PartialShape) -> None:
+        """Change the shape; takes effect with ``Model.validate_nodes_and_infer_types``."""
+        self._partial_shape = PartialShape(partial_shape)
+
+    def __repr__(self) -> str:
+        return f"<Parameter: '{self.get_friendly_name()}' ({self._partial_shape}, {self._type.c_name})>"
+
+
+class Result(_LayoutMixin, Node):
+    """An output of the model. Its port shares the tensor descriptor (and so the names) of what feeds it."""
+
+    def __init__(self, source: Output | Node) -> None:
+        output = source if isinstance(source, Output) else source.output(0)
+        super().__init__(_RESULT, [output], {})
+
+    def validate_and_infer_types(self) -> None:
+        if not self._outputs:
+            self._set_values([self._input_slots[0].source.value])
+        self._outputs[0] = self._input_slots[0].source.tensor
+
+    def _source_changed(self, index: int) -> None:
+        self._outputs[0] = self._input_slots[0].source.tensor
+
+
+class Constant(Node):
+    """A tensor that is part of the model.
+
+    Forms: ``Constant(ndarray, shared_memory=False)``, ``Constant(Tensor, shared_memory=True)``,
+    ``Constant(Type, Shape, values)`` where ``values`` holds one number for each element, or a single one for all.
+    Types below 8 bits are stored packed, first value in the low bits (u1: in the high bit).
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        from ovgpu.graph.constant_data import constant_storage
+
+        element_type, shape, storage, owner = constant_storage(*args, **kwargs)
+        self._init_storage(element_type, shape, storage, owner)
+
+    def _init_storage(self, element_type: Type, shape: tuple[int, ...], storage: np.ndarray, owner: Any) -> None:
+        self._type = element_type
+        self._shape = shape
+        #: Packed bytes (1-D uint8) for types below 8 bits, else an array of the shape in the type's host dtype.
+        self._storage = storage
+        self._owner = owner
+        super().__init__(_CONSTANT, [], {})
+
+    @classmethod
+    def from_storage(cls, element_type: Type, shape: Sequence[int], storage: np.ndarray, owner: Any = None) -> Constant:
+        """A constant over memory laid out as in IR weight files, without a copy.
+
+        Args:
+            storage: 1-D uint8 array of exactly ``element_type.storage_bytes(count)`` bytes (may be read-only, for
+                instance a memory map), or an object array for strings.
+            owner: object to keep alive as long as the constant lives.
+        """
+        sizes = tuple(int(d) for d in shape)
+        if element_type is not Type.string and element_type.bitwidth >= 8:
+            expected = element_type.storage_bytes(math.prod(sizes))
+            if storage.nbytes != expected:
+                raise RuntimeError(
+                    f"A constant {element_type.to_string()}{list(sizes)} takes {expected} bytes, got {storage.nbytes}"
+                )
+            if storage.ctypes.data % element_type.host_dtype.alignment:
+                storage = storage.copy()
+            storage = storage.view(element_type.host_dtype).reshape(sizes)
+        constant = cls.__new__(cls)
+        constant._init_storage(element_type, sizes, storage, owner)
+        return constant
+
+    @classmethod
+    def from_host(cls, element_type: Type, array: np.ndarray) -> Constant:
+        """A constant from an array in ``element_type.host_dtype`` with one value per element."""
+        array = np.ascontiguousarray(array, dtype=element_type.host_dtype).reshape(array.shape)
+        storage = pack(array.reshape(-1), element_type) if element_type.bitwidth < 8 else array
+        constant = cls.__new__(cls)
+        constant._init_storage(element_type, array.shape, storage, None)
+        return constant
+
+    def host_array(self) -> np.ndarray:
+        """The elements in ``Type.host_dtype``, one per array element; a view where the type has whole bytes."""
+        if self._type.bitwidth < 8:
+            return unpack(self._storage, self._type, math.prod(self._shape)).reshape(self._shape)
+        return self._storage
+
+    def validate_and_infer_types(self) -> None:
+        if self._outputs:
+            return
+        value = _ConstantValue(self._type, PartialShape.of(self._shape))
+        value.constant = self
+        self._set_values([value])
+
+    def get_attributes(self) -> dict[str, Any]:
+        return {"element_type": self._type.to_string(), "shape": Shape(list(self._shape)), "value": self._storage}
+
+    def get_element_type(self) -> Type:
+        return self._type
+
+    @property
+    def tensor_view(self) -> Tensor:
+        """A tensor that shares the constant's memory."""
+        from ovgpu.graph.constant_data import tensor_view
+
+        return tensor_view(self)
+
+    def get_tensor_view(self) -> Tensor:
+        return self.tensor_view
+
+    def get_byte_size(self) -> int:
+        """Bytes of the stored data."""
+        return self._type.storage_bytes(math.prod(self._shape))
+
+    def get_strides(self) -> Strides:
+        return self.tensor_view.get_strides()
+
+    @property
+    def strides(self) -> Strides:
+        return self.get_strides()
+
+    @property
+    def data(self) -> np.ndarray:
+        """The stored data: an array of the shape, or packed bytes for types below 8 bits. Do not write to it."""
+        from ovgpu.graph.constant_data import public_array
+
+        return public_array(self)
+
+    def get_data(self, *, dtype: Any = None, copy: bool = False) -> np.ndarray:
+        """The data, converted to ``dtype`` (one value per element) when it is given."""
+        from ovgpu.graph.constant_data import converted_data
+
+        return converted_data(self, dtype, copy)
+
+    def get_vector(self) -> np.ndarray:
+        """The values as a 1-D array."""
+        from ovgpu.graph.constant_data import value_vector
+
+        return value_vector(self)
+
+    def get_value_strings(self) -> list[str]:
+        """The values as text."""
+        from ovgpu.graph.constant_data import value_strings
+
+        return value_strings(self)
+
+
+class _ConstantValue(Value):
+    """Value of a constant: unpacked only when somebody looks at the elements."""
+
+    __slots__ = ("constant",)
+    constant: Constant
+
+    @property
+    def elements(self) -> np.ndarray | None:
+        if self._elements is None:
+            self._elements = self.constant.host_array()
+        return self._elements
+
+
+_PARAMETER = _declare("Parameter", lambda: None)
+_CONSTANT = _declare("Constant", lambda: None, ir_names=("Const",))
+_PARAMETER.node_class, _CONSTANT.node_class, _RESULT.node_class = Parameter, Constant, Result
+
+
+def shared_descriptor(result: Result) -> DescriptorTensor:
+    """Descriptor of the tensor that a Result hands out."""
+    return result.input_value(0).tensor

@@ -1,0 +1,9 @@
+"""Factories of the operations of opset3; see the operation specifications of OpenVINO."""
+
+from ovgpu.ops.factory import namespace_getattr, opset_namespace
+
+__getattr__ = namespace_getattr(3)
+
+
+def __dir__() -> list[str]:
+    return list(opset_namespace(3))
