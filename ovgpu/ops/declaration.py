@@ -21,10 +21,11 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
 import inspect
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import numpy as np
 
@@ -140,17 +141,22 @@ class Attribute:
 
     __slots__ = ("_convert", "choices", "default", "kind", "name", "nullable")
 
-    def __init__(self, name: str, annotation: str, default: Any) -> None:
+    def __init__(self, name: str, annotation: str, default: Any, names: dict[str, Any] | None = None) -> None:
         self.name = name
         self.default = default
         self.choices: tuple[str, ...] | None = None
         kind = annotation.strip()
         self.nullable = kind.endswith("| None")
         self.kind = kind = kind.removesuffix("| None").strip()
-        if kind.startswith("Literal["):
-            parsed = ast.literal_eval(kind.removeprefix("Literal"))
-            self.choices = tuple(parsed)
+        alias = (names or {}).get(kind)
+        if get_origin(alias) is Literal:  # a module-level ``Rounding = Literal["floor", "ceil"]``
+            self.choices = get_args(alias)
+            self.kind = " | ".join(map(repr, self.choices))
             self._convert: Callable[[Any], Any] = self._choose
+        elif kind.startswith("Literal["):
+            parsed = ast.literal_eval(kind.removeprefix("Literal"))
+            self.choices = tuple(parsed) if isinstance(parsed, (list, tuple)) else (parsed,)
+            self._convert = self._choose
         elif kind in _CONVERTERS:
             self._convert = _CONVERTERS[kind]
         else:
@@ -239,7 +245,7 @@ class OpDeclaration:
     @cached_property
     def attributes(self) -> dict[str, Attribute]:
         return {
-            p.name: Attribute(p.name, str(p.annotation), p.default)
+            p.name: Attribute(p.name, str(p.annotation), p.default, self.infer.__globals__)
             for p in self.signature.parameters.values()
             if p.kind is inspect.Parameter.KEYWORD_ONLY
         }
