@@ -159,7 +159,7 @@ class RTMap:
 
     def get(self, key: str, default: Any = None) -> Any:
         """As `self[key]`; `default` when the name is not there."""
-        return self[key] if key in self else default
+        return self[key] if key in self else default  # noqa: SIM401 (this is that get)
 
     def __setitem__(self, key: str, value: Any) -> None:
         key = _key("__setitem__", self, key)
