@@ -32,7 +32,7 @@ class Enumeration(enum.Enum):
         """The value of `other`, which must be a member of the same enumeration."""
         if type(other) is not type(self):
             raise TypeError("Expected an enumeration of matching type!")
-        return other.value  # type: ignore[attr-defined]
+        return other.value
 
     def __lt__(self, other: object) -> bool:
         return self.value < self._rank(other)

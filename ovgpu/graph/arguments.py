@@ -17,9 +17,7 @@ INTEGER = "typing.SupportsInt | typing.SupportsIndex"
 """How signatures in messages spell "an integer"."""
 
 
-def incompatible_arguments(
-    name: str, overloads: Sequence[str], args: Iterable[Any] = (), **kwargs: Any
-) -> TypeError:
+def incompatible_arguments(name: str, overloads: Sequence[str], args: Iterable[Any] = (), **kwargs: Any) -> TypeError:
     """The error for a call that fits none of `overloads`; the caller raises it.
 
     Args:
@@ -33,9 +31,7 @@ def incompatible_arguments(
     given = ", ".join(repr(arg) for arg in args)
     if kwargs:
         given += "; " if given else ""
-        given += "kwargs: " + ", ".join(
-            f"{key}={value!r}" for key, value in kwargs.items()
-        )
+        given += "kwargs: " + ", ".join(f"{key}={value!r}" for key, value in kwargs.items())
     return TypeError(
         f"{name}(): incompatible {what} arguments. The following argument types are supported:"
         f"{listing}\n\nInvoked with: {given}"

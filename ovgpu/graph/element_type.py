@@ -77,11 +77,9 @@ class Type:
     string: ClassVar[Type]
     dynamic: ClassVar[Type]
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Type:  # noqa: PYI034 (singletons)
+    def __new__(cls, *args: Any, **kwargs: Any) -> Type:
         if len(args) + len(kwargs) != 1 or (kwargs and "dtype" not in kwargs):
-            raise incompatible_arguments(
-                "__init__", ["ovgpu.Type(dtype: object)"], args, **kwargs
-            )
+            raise incompatible_arguments("__init__", ["ovgpu.Type(dtype: object)"], args, **kwargs)
         dtype = np.dtype(args[0] if args else kwargs["dtype"])
         if dtype.kind in "SU":
             return cls.string
@@ -288,9 +286,7 @@ for _name, _c_name, _bits, _numpy, _host, _flags, _precision in _TABLE:
     _type._host_dtype = np.dtype(_host) if isinstance(_host, type) else _host
     _type._precision = _precision
     setattr(Type, _name, _type)
-    Type._by_name[_name] = Type._by_name[_precision] = Type._by_name[
-        _precision.lower()
-    ] = _type
+    Type._by_name[_name] = Type._by_name[_precision] = Type._by_name[_precision.lower()] = _type
     # Only types whose values numpy itself has are found from a dtype: uint8 is u8, never u4.
     if _numpy is not None and _numpy is _host and _bits >= 8:
         Type._by_numpy[np.dtype(_numpy).kind, np.dtype(_numpy).itemsize] = _type

@@ -50,12 +50,7 @@ class PartialShape:
     _dims: tuple[Dimension, ...] | None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if (
-            kwargs
-            and not args
-            and set(kwargs) == {"shape"}
-            and isinstance(kwargs["shape"], str)
-        ):
+        if kwargs and not args and set(kwargs) == {"shape"} and isinstance(kwargs["shape"], str):
             args, kwargs = (kwargs["shape"],), {}
         source = args[0] if len(args) == 1 and not kwargs else None
         if isinstance(source, PartialShape):
@@ -103,9 +98,7 @@ class PartialShape:
             RuntimeError: the rank is dynamic.
         """
         if self._dims is None:
-            raise RuntimeError(
-                "Check 'rank().is_static()' failed: the rank of the shape is dynamic"
-            )
+            raise RuntimeError("Check 'rank().is_static()' failed: the rank of the shape is dynamic")
         return self._dims
 
     @property
@@ -133,18 +126,12 @@ class PartialShape:
     @property
     def rank(self) -> Dimension:
         """The number of dimensions, as a dimension."""
-        return (
-            make(0, -1)
-            if self._dims is None
-            else make(len(self._dims), len(self._dims))
-        )
+        return make(0, -1) if self._dims is None else make(len(self._dims), len(self._dims))
 
     @property
     def is_static(self) -> bool:
         """Whether the rank and all dimensions are known."""
-        return self._dims is not None and all(
-            dim._min == dim._max for dim in self._dims
-        )
+        return self._dims is not None and all(dim._min == dim._max for dim in self._dims)
 
     @property
     def is_dynamic(self) -> bool:
@@ -180,9 +167,7 @@ class PartialShape:
 
     def get_max_shape(self) -> Shape:
         """The largest lengths, 2**63 - 1 where there is no bound; `[]` when the rank is dynamic."""
-        return Shape.of(
-            INT64_MAX if dim._max < 0 else dim._max for dim in self._dims or ()
-        )
+        return Shape.of(INT64_MAX if dim._max < 0 else dim._max for dim in self._dims or ())
 
     def get_dimension(self, index: int) -> Dimension:
         """A copy of the dimension at `index`, counted from the front.
@@ -265,11 +250,7 @@ class PartialShape:
     def __setitem__(self, index: int, value: Dimension | int) -> None:
         position = as_int64(index)
         number = None if isinstance(value, Dimension) else as_int64(value)
-        if (
-            position is None
-            or position < 0
-            or (number is None and type(value) is not Dimension)
-        ):
+        if position is None or position < 0 or (number is None and type(value) is not Dimension):
             raise incompatible_arguments("__setitem__", _SETITEM, (self, index, value))
         if self._dims is None or position >= len(self._dims):
             raise RuntimeError(_OUT_OF_RANGE)
@@ -374,9 +355,7 @@ def broadcast_numpy(a: PartialShape, b: PartialShape) -> PartialShape | None:
     """The shape of numpy-style broadcasting: aligned at the end, 1 stretches. None: impossible."""
     if a._dims is None or b._dims is None:
         return PartialShape.dynamic()
-    longer, shorter = (
-        (a._dims, b._dims) if len(a._dims) >= len(b._dims) else (b._dims, a._dims)
-    )
+    longer, shorter = (a._dims, b._dims) if len(a._dims) >= len(b._dims) else (b._dims, a._dims)
     lead = len(longer) - len(shorter)
     merged = list(longer[:lead])
     for x, y in zip(longer[lead:], shorter, strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from ovgpu.graph.arguments import INTEGER, as_int64, as_uint64, incompatible_arguments
 
@@ -24,7 +24,7 @@ class _IntegerVector:
         self._items = values
 
     @classmethod
-    def of(cls, values: Iterable[int]):  # type: ignore[no-untyped-def]
+    def of(cls, values: Iterable[int]) -> Self:
         """A vector of these ints. Nothing is checked."""
         vector = object.__new__(cls)
         vector._items = list(values)
@@ -60,9 +60,7 @@ class _IntegerVector:
             return list(source._items)
         if isinstance(source, (str, bytes, dict)):
             return None
-        if not isinstance(source, (Sequence, AbstractSet)) and not hasattr(
-            source, "__array__"
-        ):
+        if not isinstance(source, (Sequence, AbstractSet)) and not hasattr(source, "__array__"):
             return None
         try:
             items = [self._integer(value) for value in source]
@@ -86,17 +84,13 @@ class _IntegerVector:
         position = as_int64(index)
         if position is None or position < 0:
             self_type = f"self: ovgpu.{type(self).__name__}"
-            raise incompatible_arguments(
-                method, [f"({self_type}, {signature}"], (self, index, *value)
-            )
+            raise incompatible_arguments(method, [f"({self_type}, {signature}"], (self, index, *value))
         if position >= len(self._items):
             raise IndexError(f"{type(self).__name__} index out of range")
         return position
 
     def __getitem__(self, index: Any) -> Any:
-        return self._items[
-            self._position("__getitem__", f"arg0: {INTEGER}) -> int", index)
-        ]
+        return self._items[self._position("__getitem__", f"arg0: {INTEGER}) -> int", index)]
 
     def __setitem__(self, index: int, value: int) -> None:
         signature = f"arg0: {INTEGER}, arg1: {INTEGER}) -> None"
@@ -251,10 +245,10 @@ class AxisSet:
 
     __slots__ = ("_items",)
 
+    _items: tuple[int, ...]
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        source = (
-            kwargs.get("axes") if kwargs and not args else args[0] if args else None
-        )
+        source = kwargs.get("axes") if kwargs and not args else args[0] if args else None
         items = None
         if len(args) + len(kwargs) == 1:
             if isinstance(source, AxisSet):

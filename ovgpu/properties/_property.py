@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from ovgpu.graph.any import OVAny
 from ovgpu.graph.arguments import incompatible_arguments
@@ -24,7 +24,7 @@ class Property(str):
     _name: str
     _kinds: tuple[Kind, ...]
 
-    def __new__(cls, key: str, name: str, *kinds: Kind) -> Property:
+    def __new__(cls, key: str, name: str, *kinds: Kind) -> Self:
         """A property of this key.
 
         Args:
@@ -64,10 +64,10 @@ class VariadicProperty(Property):
 
     _combine: Callable[..., Any]
 
-    def __new__(cls, key: str, name: str, combine: Callable[..., Any]) -> VariadicProperty:
+    def __new__(cls, key: str, name: str, combine: Callable[..., Any]) -> Self:
         self = super().__new__(cls, key, name)
-        self._combine = combine  # type: ignore[return-value, assignment]
-        return self  # type: ignore[return-value]
+        self._combine = combine
+        return self
 
     def __call__(self, *args: Any) -> str | tuple[str, OVAny]:
         return (str(self), OVAny(self._combine(*args))) if args else str(self)

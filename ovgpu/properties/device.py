@@ -45,7 +45,7 @@ def _merge_properties(*configurations: Any) -> dict:
         if not isinstance(configuration, dict):
             raise TypeError(
                 f"Incorrect passed value: {configuration}, expected dictionary instead of "
-                f"{type(configuration).__name__}"
+                f"{configuration.__class__.__name__}"
             )
         for name, values in configuration.items():
             # Keys may be property objects; what is handed on has plain strings.
