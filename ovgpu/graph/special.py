@@ -11,7 +11,7 @@ import numpy as np
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.layout import Layout
 from ovgpu.graph.node import Node
-from ovgpu.graph.packing import pack, unpack
+from ovgpu.graph.packing import pack_codes, sign_extend, unpack_codes
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.port import DescriptorTensor, Output
 from ovgpu.graph.shape import Shape, Strides
@@ -193,7 +193,9 @@ class Constant(Node):
     def from_host(cls, element_type: Type, array: np.ndarray) -> Constant:
         """A constant from an array in ``element_type.host_dtype`` with one value per element."""
         array = np.ascontiguousarray(array, dtype=element_type.host_dtype).reshape(array.shape)
-        storage = pack(array.reshape(-1), element_type) if element_type.bitwidth < 8 else array
+        storage = array
+        if element_type.bitwidth < 8:
+            storage = pack_codes(array.reshape(-1).view(np.uint8), element_type.bitwidth)
         constant = cls.__new__(cls)
         constant._init_storage(element_type, array.shape, storage, None)
         return constant
@@ -201,7 +203,10 @@ class Constant(Node):
     def host_array(self) -> np.ndarray:
         """The elements in ``Type.host_dtype``, one per array element; a view where the type has whole bytes."""
         if self._type.bitwidth < 8:
-            return unpack(self._storage, self._type, math.prod(self._shape)).reshape(self._shape)
+            codes = unpack_codes(self._storage, self._type.bitwidth, math.prod(self._shape))
+            if self._type is Type.i4:
+                codes = sign_extend(codes, 4)
+            return codes.view(self._type.host_dtype).reshape(self._shape)
         return self._storage
 
     def validate_and_infer_types(self) -> None:

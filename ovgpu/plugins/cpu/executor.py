@@ -1,0 +1,364 @@
+"""Running a program: blocks of memory, the cache of plans, variables, cancellation, per-step times."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ovgpu.execution.memory import Layout, Lifetime, next_power_of_two
+from ovgpu.graph.partial_shape import PartialShape
+from ovgpu.graph.value import Value
+from ovgpu.plugins.cpu.plan import Segment, _Peek, plan_segment
+from ovgpu.plugins.cpu.program import Instruction, Program, compute_dtype
+from ovgpu.plugins.cpu.registry import Step
+from ovgpu.plugins.plugin import InferenceCancelled
+
+#: Plans kept per executor, and continuations kept per boundary; the least recently used go first.
+MAX_PLANS = 64
+
+#: Steps between two looks at the cancel flag.
+CANCEL_INTERVAL = 16
+
+
+class _Replan(Exception):
+    """A block had to grow: plans that point into the old one are void."""
+
+
+class StateBuffer:
+    """Storage of one variable: two growing buffers, so that a failed inference leaves the old value intact."""
+
+    def __init__(self, name: str, value: Value) -> None:
+        self.name = name
+        self.type = value.type
+        self.partial_shape = value.shape
+        self.dtype = compute_dtype(value.type)
+        self.array: np.ndarray | None = None
+        self._buffers = [np.empty(0, self.dtype), np.empty(0, self.dtype)]
+        self._active = 0
+        self._staged: np.ndarray | None = None
+
+    def stage(self, array: np.ndarray) -> None:
+        """Keep ``array`` as the value that :meth:`commit` makes current."""
+        spare = 1 - self._active
+        if self._buffers[spare].size < array.size or self.dtype == object:
+            self._buffers[spare] = np.empty(next_power_of_two(array.size), self.dtype)
+        target = self._buffers[spare][: array.size].reshape(array.shape)
+        np.copyto(target, array, casting="unsafe")
+        self._staged = target
+
+    def commit(self) -> None:
+        if self._staged is not None:
+            self.array, self._staged = self._staged, None
+            self._active = 1 - self._active
+
+    def discard(self) -> None:
+        self._staged = None
+
+    def reset(self) -> None:
+        """Back to the initialiser."""
+        self.array = None
+        self._staged = None
+
+
+class Executor:
+    """Runs one program; used by one inference at a time.
+
+    Attributes:
+        blocks: memory by segment depth, allocated once at the upper bounds of the shapes and grown only when those
+            are unknown.
+        allocations: how many blocks were ever allocated (for tests and memory statistics).
+    """
+
+    def __init__(self, program: Program, profile: bool = False) -> None:
+        self.program = program
+        self.profile = profile
+        self.times = [0.0] * len(program.instructions)
+        self.executed = [False] * len(program.instructions)
+        self.blocks: list[np.ndarray] = []
+        self.allocations = 0
+        self.layouts: dict[tuple[Lifetime, ...], Layout] = {}
+        self.capacities: dict[int, int] = {}
+        self.cancelled = False
+        self.states = {
+            name: StateBuffer(name, Value(v.info.data_type, v.info.data_shape)) for name, v in program.variables.items()
+        }
+        self._roots: OrderedDict[Any, Segment] = OrderedDict()
+        self._bodies: dict[int, list[Executor]] = {}
+
+    # ---- memory -----------------------------------------------------------------------------------------------------
+    def reserve(self, depth: int, layout: Layout) -> np.ndarray:
+        """The block of segments at ``depth``, large enough for ``layout``. Raises _Replan when it had to move."""
+        while len(self.blocks) <= depth:
+            self.blocks.append(np.empty(0, np.uint8))
+        block = self.blocks[depth]
+        if block.size >= layout.nbytes:
+            return block
+        nbytes = layout.nbytes if block.size == 0 else next_power_of_two(layout.nbytes)
+        try:
+            self.blocks[depth] = _aligned_block(nbytes)
+        except MemoryError:
+            raise RuntimeError(f"Not enough memory: the shapes given need a block of {nbytes:,} bytes") from None
+        self.allocations += 1
+        if block.size:
+            self._roots.clear()
+            raise _Replan
+        return self.blocks[depth]
+
+    def release_memory(self) -> None:
+        """Drop blocks and plans; the next inference makes them anew."""
+        self._roots.clear()
+        self.blocks.clear()
+        for bodies in self._bodies.values():
+            for body in bodies:
+                body.release_memory()
+
+    @property
+    def arena_bytes(self) -> int:
+        """Bytes of all blocks."""
+        own = sum(b.size for b in self.blocks)
+        return own + sum(body.arena_bytes for bodies in self._bodies.values() for body in bodies)
+
+    # ---- running ----------------------------------------------------------------------------------------------------
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Compute the outputs; the arrays returned stay valid until the next run.
+
+        Raises InferenceCancelled, or RuntimeError naming the layer that failed.
+        """
+        while True:
+            try:
+                return self._run(inputs)
+            except _Replan:
+                continue
+
+    def _run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        self.cancelled = False
+        key: tuple[Any, ...] = tuple([a.shape for a in inputs])
+        if self.states:
+            key += tuple(None if s.array is None else s.array.shape for s in self.states.values())
+        segment = self._roots.get(key)
+        if segment is None:
+            segment = self._plan_root(key, inputs)
+        else:
+            self._roots.move_to_end(key)
+        for number, array in zip(self.program.inputs, inputs, strict=True):
+            np.copyto(segment.arrays[number], array, casting="unsafe")
+        try:
+            with np.errstate(all="ignore"):
+                self._run_steps(segment)
+                while segment.stop < len(self.program.instructions):
+                    segment = self._continue(segment)
+                    self._run_steps(segment)
+        except BaseException:
+            for state in self.states.values():
+                state.discard()
+            raise
+        for state in self.states.values():
+            state.commit()
+        arrays, tensors = segment.arrays, self.program.tensors
+        return [arrays[n] if tensors[n].constant is None else tensors[n].constant for n in self.program.outputs]  # type: ignore[misc]
+
+    def _run_steps(self, segment: Segment) -> None:
+        if self.profile:
+            self._run_timed(segment)
+            return
+        steps = segment.steps
+        step: Step | None = None
+        try:
+            for start in range(0, len(steps), CANCEL_INTERVAL):
+                if self.cancelled:
+                    raise InferenceCancelled
+                for step in steps[start : start + CANCEL_INTERVAL]:  # noqa: B007 - read when a step fails
+                    step()
+        except (InferenceCancelled, _Replan):
+            raise
+        except Exception as error:
+            index = next(i for i, s in enumerate(steps) if s is step)
+            raise self._layer_error(segment.instruction_of_step[index], error) from error
+
+    def _run_timed(self, segment: Segment) -> None:
+        for index, step in zip(segment.instruction_of_step, segment.steps, strict=True):
+            if self.cancelled:
+                raise InferenceCancelled
+            begin = time.perf_counter()
+            try:
+                step()
+            except (InferenceCancelled, _Replan):
+                raise
+            except Exception as error:
+                raise self._layer_error(index, error) from error
+            self.times[index] = time.perf_counter() - begin
+            self.executed[index] = True
+
+    def _layer_error(self, index: int, error: Exception) -> RuntimeError:
+        node = self.program.instructions[index].node
+        shapes = ", ".join(f"{s.value.type.to_string()}{s.value.shape}" for s in node.input_values())
+        return RuntimeError(f"Layer '{node.get_friendly_name()}' ({node.get_type_name()} of {shapes}) failed: {error}")
+
+    # ---- plans ------------------------------------------------------------------------------------------------------
+    def _plan_root(self, key: Any, inputs: Sequence[np.ndarray]) -> Segment:
+        values: dict[int, Value] = {}
+        for number, info in enumerate(self.program.tensors):
+            if info.constant is not None:
+                values[number] = info.value
+        for number, array in zip(self.program.inputs, inputs, strict=True):
+            values[number] = Value(self.program.tensors[number].value.type, PartialShape.of(array.shape))
+        segment = plan_segment(self, Segment(0, 0, 0, values, {}), None)
+        self._roots[key] = segment
+        if len(self._roots) > MAX_PLANS:
+            self._roots.popitem(last=False)
+        return segment
+
+    def infer_outputs(self, instruction: Instruction, values: Mapping[int, Value]) -> tuple[Value, ...] | None:
+        """Output values of one instruction for the values known while planning; None when data is needed."""
+        name = instruction.node.get_type_name()
+        if name == "ReadValue":
+            return self._infer_state(instruction, values)
+        if name == "Assign":
+            return (values[instruction.inputs[0]],)
+        if instruction.bodies:
+            return None
+        inputs: list[Value | None] = [values[n] for n in instruction.inputs]
+        return instruction.node.declaration.infer_values(inputs, instruction.node.attributes)
+
+    def _infer_state(self, instruction: Instruction, values: Mapping[int, Value]) -> tuple[Value, ...]:
+        state = self.states[instruction.node.variable_id]  # type: ignore[attr-defined]
+        if state.array is not None:
+            shape = PartialShape.of(state.array.shape)
+        elif instruction.inputs:
+            shape = values[instruction.inputs[0]].shape
+        else:
+            shape = PartialShape.of([d.get_min_length() for d in state.partial_shape.dims])
+        return (Value(state.type, shape),)
+
+    def bind_special(self, instruction: Instruction, segment: Segment) -> Step:
+        """The step of an instruction that has no kernel: variables and control flow."""
+        name = instruction.node.get_type_name()
+        arrays = [self._array(segment, n) for n in instruction.inputs]
+        if name == "Assign":
+            return partial(self.states[instruction.node.variable_id].stage, arrays[0])  # type: ignore[attr-defined]
+        outputs = [segment.arrays[n] for n in instruction.outputs]
+        if name == "ReadValue":
+            state = self.states[instruction.node.variable_id]  # type: ignore[attr-defined]
+            return partial(_read_state, state, arrays[0] if arrays else None, outputs[0])
+        return partial(self._run_subgraph_into, instruction, arrays, outputs)
+
+    def _array(self, segment: Segment, number: int) -> np.ndarray:
+        constant = self.program.tensors[number].constant
+        return constant if constant is not None else segment.arrays[number]
+
+    # ---- control flow -----------------------------------------------------------------------------------------------
+    def _run_subgraph(self, instruction: Instruction, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        from ovgpu.plugins.cpu.subgraph import run_subgraph
+
+        key = id(instruction)
+        if key not in self._bodies:
+            self._bodies[key] = [Executor(body) for body in instruction.bodies]
+        bodies = self._bodies[key]
+
+        def run_body(index: int, feeds: Sequence[np.ndarray]) -> list[np.ndarray]:
+            if self.cancelled:
+                raise InferenceCancelled
+            return bodies[index].run(feeds)
+
+        return run_subgraph(instruction.node, arrays, run_body)
+
+    def _run_subgraph_into(
+        self, instruction: Instruction, arrays: Sequence[np.ndarray], outputs: Sequence[np.ndarray]
+    ) -> None:
+        for out, array in zip(outputs, self._run_subgraph(instruction, arrays), strict=True):
+            np.copyto(out, array, casting="unsafe")
+
+    # ---- boundaries -------------------------------------------------------------------------------------------------
+    def _continue(self, segment: Segment) -> Segment:
+        """The segment after ``segment`` for the data of this run."""
+        instruction = self.program.instructions[segment.stop]
+        inputs = [self._array(segment, n) for n in instruction.inputs]
+        if segment.deciding is None:
+            self._classify(segment, instruction, inputs)
+        assert segment.deciding is not None
+        key: Any = tuple([(a.shape, a.tobytes()) for n, a in zip(instruction.inputs, inputs) if n in segment.deciding])
+        if segment.runs_boundary:
+            results = self._compute_boundary(segment, instruction, inputs)
+            segment.pending[:] = results
+            key = (key, tuple([r.shape for r in results]))
+        child = segment.children.get(key)
+        if child is None:
+            child = self._plan_child(segment, instruction, inputs)
+            if len(segment.children) >= MAX_PLANS:
+                segment.children.pop(next(iter(segment.children)))
+            segment.children[key] = child
+        return child
+
+    def _classify(self, segment: Segment, instruction: Instruction, inputs: Sequence[np.ndarray]) -> None:
+        """Find out whether the data of some inputs decides the shapes, or only the operation itself does."""
+        if instruction.bodies:
+            segment.deciding, segment.runs_boundary = (), True
+            return
+        peeks = [_Peek(segment.values[n], a) for n, a in zip(instruction.inputs, inputs, strict=True)]
+        outputs = instruction.node.declaration.infer_values(list(peeks), instruction.node.attributes)
+        if all(v.is_static for v in outputs):
+            segment.deciding = tuple(n for n, p in zip(instruction.inputs, peeks, strict=True) if p.seen)
+            segment.runs_boundary = False
+        else:
+            segment.deciding, segment.runs_boundary = (), True
+
+    def _compute_boundary(
+        self, segment: Segment, instruction: Instruction, inputs: Sequence[np.ndarray]
+    ) -> list[np.ndarray]:
+        from ovgpu.plugins.cpu.evaluate import compute
+
+        begin = time.perf_counter()
+        try:
+            if instruction.bodies:
+                results = self._run_subgraph(instruction, inputs)
+            else:
+                peeks: list[Value | None] = [
+                    _Peek(segment.values[n], a) for n, a in zip(instruction.inputs, inputs, strict=True)
+                ]
+                outputs = instruction.node.declaration.infer_values(peeks, instruction.node.attributes)
+                assert instruction.kernel is not None
+                results = compute(instruction.node, instruction.kernel, inputs, outputs)
+        except (InferenceCancelled, _Replan):
+            raise
+        except Exception as error:
+            raise self._layer_error(segment.stop, error) from error
+        self.times[segment.stop] = time.perf_counter() - begin
+        self.executed[segment.stop] = True
+        return results
+
+    def _plan_child(self, segment: Segment, instruction: Instruction, inputs: Sequence[np.ndarray]) -> Segment:
+        values = dict(segment.values)
+        start = segment.stop
+        if segment.runs_boundary:
+            start += 1
+            for number, array in zip(instruction.outputs, segment.pending, strict=True):
+                values[number] = Value(self.program.tensors[number].value.type, PartialShape.of(array.shape))
+        else:
+            assert segment.deciding is not None
+            for number, array in zip(instruction.inputs, inputs, strict=True):
+                if number in segment.deciding and self.program.tensors[number].constant is None:
+                    known = array.astype(values[number].type.host_dtype)
+                    values[number] = Value(values[number].type, PartialShape.of(array.shape), known)
+        child = Segment(segment.depth + 1, start, start, values, dict(segment.arrays))
+        return plan_segment(self, child, segment)
+
+
+def _read_state(state: StateBuffer, initial: np.ndarray | None, out: np.ndarray) -> None:
+    if state.array is not None:
+        np.copyto(out, state.array)
+    elif initial is not None:
+        np.copyto(out, initial, casting="unsafe")
+    else:
+        out.fill(0)
+
+
+def _aligned_block(nbytes: int) -> np.ndarray:
+    """Uninitialised bytes that start at a cache line."""
+    raw = np.empty(nbytes + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + nbytes]

@@ -1,0 +1,21 @@
+"""From a user's model to the graph that the CPU runs: the list of passes and their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ovgpu.graph.model import Model
+from ovgpu.passes.constant_folding import fold_constants
+
+Pass = Callable[[Model], None]
+
+#: Passes in order. Each edits the model in place and leaves it valid.
+PASSES: Sequence[Pass] = (fold_constants,)
+
+
+def lower_model(model: Model) -> Model:
+    """A private copy of ``model``, transformed for the CPU."""
+    lowered = model.clone()
+    for transform in PASSES:
+        transform(lowered)
+    return lowered

@@ -1,0 +1,132 @@
+"""A lowered model as a flat list of instructions over numbered tensors."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ovgpu.graph.element_type import Type
+from ovgpu.graph.model import Model
+from ovgpu.graph.node import Node
+from ovgpu.graph.port import Output
+from ovgpu.graph.special import Constant, Parameter, Result
+from ovgpu.graph.value import Value
+from ovgpu.plugins.cpu.evaluate import MissingKernel
+from ovgpu.plugins.cpu.registry import Kernel, find_kernel
+
+#: Tensors whose upper bound is larger than this are planned by the shapes that really occur.
+LARGEST_PLANNED_TENSOR = 1 << 31
+
+#: Operations that the executor runs itself, because they need bodies or variables.
+SUBGRAPH_OPS = frozenset({"If", "Loop", "TensorIterator"})
+STATE_OPS = frozenset({"ReadValue", "Assign"})
+
+
+def compute_dtype(element_type: Type) -> np.dtype[Any]:
+    """The dtype in which plans hold a tensor: f16 and bf16 are computed in float32."""
+    return np.dtype(np.float32) if element_type in (Type.f16, Type.bf16) else element_type.host_dtype
+
+
+@dataclass(slots=True)
+class TensorInfo:
+    """One tensor of the program."""
+
+    value: Value
+    dtype: np.dtype[Any]
+    constant: np.ndarray | None = None
+    #: Bytes at the upper bounds of the shape; None when there is no (sensible) bound.
+    bound: int | None = None
+
+
+@dataclass(slots=True)
+class Instruction:
+    """One node of the program."""
+
+    node: Node
+    kernel: Kernel | None
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    shared: dict[str, Any] = field(default_factory=dict)
+    #: Body programs of control flow.
+    bodies: tuple[Program, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.node.get_friendly_name()
+
+
+def upper_bytes(value: Value, dtype: np.dtype[Any]) -> int | None:
+    """Bytes of a tensor at its upper bounds, or None when it has none or they are absurd."""
+    if value.rank is None:
+        return None
+    sizes = value.shape.upper_bound_tuple()
+    if sizes is None:
+        return None
+    nbytes = math.prod(sizes) * dtype.itemsize
+    return nbytes if nbytes <= LARGEST_PLANNED_TENSOR else None
+
+
+class Program:
+    """Instructions in execution order, tensors, and which of them are inputs and outputs.
+
+    Raises MissingKernel for an operation that the CPU cannot run.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.tensors: list[TensorInfo] = []
+        self.instructions: list[Instruction] = []
+        self._numbers: dict[tuple[int, int], int] = {}
+        self.inputs = [self._add(p.output(0)) for p in model.get_parameters()]
+        for node in model.get_ordered_ops():
+            self._lower(node)
+        self.outputs = [self._numbers[_key(r.input_value(0))] for r in model.get_results()]
+        self.last_use = self._last_uses()
+        #: State of the values that plans start from (shapes of constants never change).
+        self.variables = {v.info.variable_id: v for v in model.get_variables()}
+
+    def _add(self, output: Output) -> int:
+        value = output.value
+        dtype = compute_dtype(value.type)
+        number = len(self.tensors)
+        self.tensors.append(TensorInfo(value, dtype, bound=upper_bytes(value, dtype)))
+        self._numbers[_key(output)] = number
+        return number
+
+    def _lower(self, node: Node) -> None:
+        if isinstance(node, (Parameter, Result)):
+            return
+        if isinstance(node, Constant):
+            number = self._add(node.output(0))
+            array = node.host_array()
+            self.tensors[number].constant = array.astype(self.tensors[number].dtype, copy=False)
+            return
+        name = node.get_type_name()
+        kernel = None
+        bodies: tuple[Program, ...] = ()
+        if name in SUBGRAPH_OPS:
+            bodies = tuple(Program(body) for body in node.body_models())  # type: ignore[attr-defined]
+        elif name not in STATE_OPS:
+            kernel = find_kernel(node)
+            if kernel is None:
+                raise MissingKernel(node)
+        inputs = tuple(self._numbers[_key(s)] for s in node.input_values())
+        outputs = tuple(self._add(o) for o in node.outputs())
+        self.instructions.append(Instruction(node, kernel, inputs, outputs, bodies=bodies))
+
+    def _last_uses(self) -> list[int]:
+        """For each tensor the last instruction that reads it (-1: none; the end for outputs)."""
+        last = [-1] * len(self.tensors)
+        for index, instruction in enumerate(self.instructions):
+            for number in (*instruction.inputs, *instruction.outputs):
+                last[number] = index
+        for number in self.outputs:
+            last[number] = len(self.instructions)
+        return last
+
+
+def _key(output: Output) -> tuple[int, int]:
+    return (id(output.node), output.index)
