@@ -49,6 +49,8 @@ FAMILIES = (
     "normalization",
     "movement",
     "shape",
+    "slicing",
+    "blocks",
     "gather_scatter",
     "attention",
     "recurrent",
@@ -59,6 +61,7 @@ FAMILIES = (
     "detectron",
     "quantization",
     "sorting",
+    "ctc",
     "random",
     "signal",
     "strings",
@@ -197,6 +200,7 @@ class OpDeclaration:
         *,
         until: int | None = None,
         factory: str | None = None,
+        factory_opset: int | None = None,
         python_names: dict[str, str] | None = None,
         ir_names: Iterable[str] = (),
         values: ValuesFunction | None = None,
@@ -208,6 +212,7 @@ class OpDeclaration:
         self.infer = infer
         self.values = values
         self.factory = factory
+        self.factory_opset = opset if factory_opset is None else factory_opset
         self.python_names = python_names or {}
         self.ir_names = tuple(ir_names)
         self.domain = domain
@@ -351,6 +356,7 @@ def op(
     *,
     until: int | None = None,
     factory: str | None = None,
+    factory_opset: int | None = None,
     python_names: dict[str, str] | None = None,
     ir_names: Iterable[str] = (),
     values: ValuesFunction | None = None,
@@ -364,6 +370,7 @@ def op(
         until: first opset that has the operation no more (None: still there, or replaced by a newer declaration).
         factory: signature of the Python factory in ``ovgpu.opsetN``; ``name=None`` is always added. None derives it
             from inputs and attributes; an empty string makes no factory.
+        factory_opset: first opset whose namespace has the factory, where that is not the opset of the version.
         python_names: factory parameter -> input or attribute name, where they differ.
         ir_names: further spellings found in IR files (``ReLU`` for ``Relu``).
         values: rule for element values: takes the input Values and the attributes like the function itself, returns
@@ -380,6 +387,7 @@ def op(
                 infer,
                 until=until,
                 factory=factory,
+                factory_opset=factory_opset,
                 python_names=python_names,
                 ir_names=ir_names,
                 values=values,

@@ -173,13 +173,14 @@ def opset_namespace(opset: int) -> dict[str, Factory | OpDeclaration]:
     found: dict[str, tuple[int, Any]] = {}
     first = opset if opset > LAST_FULL_OPSET else 1
     for declaration in registry.declarations():
-        if declaration.domain != "opset" or not first <= declaration.opset <= opset:
+        since = declaration.factory_opset
+        if declaration.domain != "opset" or not first <= since <= opset:
             continue
         if declaration.until is not None and opset >= declaration.until:
             continue
         name = factory_name(declaration)
-        if name and (name not in found or found[name][0] <= declaration.opset):
-            found[name] = (declaration.opset, declaration)
+        if name and (name not in found or found[name][0] <= since):
+            found[name] = (since, declaration)
     for (version, name), function in registry.custom_factories.items():
         if first <= version <= opset and (name not in found or found[name][0] <= version):
             found[name] = (version, function)
