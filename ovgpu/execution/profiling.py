@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import datetime
-import enum
+
+from ovgpu.enumeration import Enumeration
 
 
-class Status(enum.IntEnum):
+class Status(Enumeration):
     """What became of a node in the last inference."""
 
     NOT_RUN = 0
     OPTIMIZED_OUT = 1
     EXECUTED = 2
-
-    def __repr__(self) -> str:
-        return f"<Status.{self.name}: {self.value}>"
-
-    def __str__(self) -> str:
-        return f"Status.{self.name}"
 
 
 class ProfilingInfo:

@@ -125,7 +125,8 @@ _live_pools = weakref.WeakSet()
 
 
 @atexit.register
-def _close_all() -> None:
+def close_all_pools() -> None:
+    """Close the pools of the process; see :meth:`WorkerPool.close`."""
     for pool in list(_live_pools):
         # A task that does not end within a second is abandoned; its thread is a daemon.
         pool.close(timeout=1.0)

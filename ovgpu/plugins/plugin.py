@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ovgpu.graph.node import ConstOutput
     from ovgpu.graph.tensor import Tensor
     from ovgpu.plugins.properties import PropertyTable
+    from ovgpu.plugins.registry import PluginRegistry
 
 OnDone = Callable[[BaseException | None], None]
 
@@ -39,6 +40,9 @@ class Plugin(ABC):
     def unavailable_reason(self) -> str | None:
         """Say in one sentence for a person why no device is usable and what to do, or None when one is."""
         return None
+
+    def attach(self, registry: PluginRegistry) -> None:  # noqa: B027 - only devices made of others need it
+        """Called once after creation with the registry that owns this plugin."""
 
     @property
     @abstractmethod

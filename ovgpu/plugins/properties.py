@@ -14,11 +14,11 @@ be given natively (enum, Type, bool, int) or as the strings of a command line ("
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ovgpu.enumeration import Enumeration
 from ovgpu.graph.element_type import Type
 
 RO, RW, WO = "RO", "RW", "WO"
@@ -62,7 +62,7 @@ def parse_natural(name: str, value: Any) -> int:
 
 def parse_streams(name: str, value: Any) -> int:
     """Take a number of streams, "AUTO" (-1), "NUMA" (-2) or a ``properties.streams.Num``."""
-    value = getattr(value, "num", value)
+    value = value.to_integer() if hasattr(value, "to_integer") else value
     if isinstance(value, str) and value.upper() in ("AUTO", "NUMA"):
         return {"AUTO": -1, "NUMA": -2}[value.upper()]
     number = _integer(value)
@@ -98,7 +98,7 @@ def parse_fraction(name: str, value: Any) -> float:
     return number
 
 
-def enum_parser(enumeration: Callable[[], type[enum.IntEnum]], expected: str, joint: str = "") -> Parser:
+def enum_parser(enumeration: Callable[[], type[Enumeration]], expected: str, joint: str = "") -> Parser:
     """Make a parser for an enumeration, by member or by name.
 
     Args:
@@ -225,31 +225,31 @@ def plain_config(config: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(name): plain(value) for name, value in config.items()}
 
 
-def _performance_mode() -> type[enum.IntEnum]:
+def _performance_mode() -> type[Enumeration]:
     from ovgpu.properties.hint import PerformanceMode
 
     return PerformanceMode
 
 
-def _execution_mode() -> type[enum.IntEnum]:
+def _execution_mode() -> type[Enumeration]:
     from ovgpu.properties.hint import ExecutionMode
 
     return ExecutionMode
 
 
-def _scheduling_core_type() -> type[enum.IntEnum]:
+def _scheduling_core_type() -> type[Enumeration]:
     from ovgpu.properties.hint import SchedulingCoreType
 
     return SchedulingCoreType
 
 
-def _priority() -> type[enum.IntEnum]:
+def _priority() -> type[Enumeration]:
     from ovgpu.properties.hint import Priority
 
     return Priority
 
 
-def _log_level() -> type[enum.IntEnum]:
+def _log_level() -> type[Enumeration]:
     from ovgpu.properties.log import Level
 
     return Level
@@ -272,7 +272,7 @@ parse_log_level = enum_parser(
 parse_inference_precision = type_parser("bf16", "f16", "f32", "undefined")
 
 
-def _default_member(enumeration: Callable[[], type[enum.IntEnum]], member: str) -> Callable[[], Any]:
+def _default_member(enumeration: Callable[[], type[Enumeration]], member: str) -> Callable[[], Any]:
     return lambda: enumeration()[member]
 
 

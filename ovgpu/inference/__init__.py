@@ -1,0 +1,1 @@
+"""Running compiled models: Core, CompiledModel, InferRequest, AsyncInferQueue and what they return."""

@@ -1,0 +1,100 @@
+"""From what users pass as inputs to tensors, and back: which arrays are shared, which copied, what is cast."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ovgpu.graph.element_type import Type
+from ovgpu.graph.tensor import Tensor
+from ovgpu.inference.ports import PortSlot
+
+Array = npt.NDArray[Any]
+
+_SCALARS = (int, float, complex, np.number, np.bool_, str, bytes)
+
+
+def as_array(value: Any) -> Array | None:
+    """An array, scalar or object with ``__array__`` as an ndarray; None for anything else."""
+    if isinstance(value, np.ndarray | _SCALARS) or hasattr(value, "__array__"):
+        return np.asarray(value)
+    return None
+
+
+def copy_into(tensor: Tensor, slot: PortSlot, array: Array) -> None:
+    """Copy ``array`` into ``tensor``, cast to the port's type; the tensor takes the array's shape.
+
+    Raises:
+        RuntimeError: the port does not take the shape (the tensor is left as it was).
+        ValueError: values cannot be cast, or the type is narrower than a byte.
+    """
+    if slot.type.bitwidth < 8:
+        raise ValueError(
+            f"could not broadcast input array from shape {array.shape} into shape {tensor._view.shape}: an array cannot "
+            f"feed input '{slot.name}' of type {slot.type.to_string()}, pass a Tensor over packed bytes"
+        )
+    if array.shape != tensor.dims:
+        if not slot.accepts(array.shape):
+            raise slot.refusal_of_array(array.shape)
+        tensor.set_shape(array.shape)
+    if slot.type is Type.string:
+        tensor.bytes_data = array
+        return
+    target = tensor._view
+    if array.dtype != target.dtype:
+        # Types that numpy lacks show as bit patterns; numbers of other types are converted by value.
+        target, array = _common_view(tensor, array)
+    np.copyto(target, array, casting="unsafe")
+
+
+def shared_or_cast(slot: PortSlot, array: Array) -> Tensor:
+    """A tensor over ``array``'s memory where that is possible, else over a converted copy.
+
+    Shared are writable C-contiguous arrays of exactly the port's dtype; bf16 and strings are always copied.
+    Raises RuntimeError when the port takes neither the type nor the shape.
+    """
+    if slot.type.bitwidth < 8:
+        tensor = Tensor(array)
+        slot.check_input(tensor)
+        return tensor
+    if not slot.accepts(array.shape):
+        raise slot.refusal_of_tensor(array.shape)
+    if array.dtype == slot.dtype and slot.type is not Type.bf16 and slot.type is not Type.string:
+        flags = array.flags
+        if flags.c_contiguous and flags.writeable:
+            return Tensor.over(array, slot.type)
+    tensor = Tensor.empty(slot.type, array.shape)
+    copy_into(tensor, slot, array)
+    return tensor
+
+
+def _common_view(tensor: Tensor, array: Array) -> tuple[Array, Array]:
+    """Views of target and source between which ``np.copyto`` does what is meant."""
+    target = tensor._view
+    element_type = tensor.element_type
+    if element_type.host_dtype == target.dtype:
+        return target, array
+    host = tensor.host_array()
+    if array.dtype == host.dtype or array.dtype.kind == "f":
+        # float16 never gets here for bf16: it is the dtype in which users see bf16 bits.
+        return host, array
+    if element_type is Type.bf16 and array.dtype == np.uint16:
+        return target.view(np.uint16), array
+    if element_type is Type.bf16:
+        return host, array
+    return target, array  # integers for float8: bit patterns
+
+
+def result_array(tensor: Tensor, share: bool, decode_strings: bool) -> Array:
+    """An output as users get it: a view of the tensor (``share``) or a copy; strings are always copied."""
+    if tensor.element_type is Type.string:
+        if share:
+            warnings.warn(
+                "Result of a string type will be copied to OVDict!", RuntimeWarning, stacklevel=4
+            )
+        return tensor.str_data if decode_strings else tensor.bytes_data
+    view = tensor._view
+    return view[...] if share else np.array(view, order="C", copy=True)
