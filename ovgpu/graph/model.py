@@ -152,6 +152,14 @@ class Model:
     def get_sinks(self) -> list[Node]:
         return list(self._sinks)
 
+    @property
+    def variables(self) -> list[Variable]:
+        """The variables of ReadValue/Assign pairs."""
+        return list(self._variables)
+
+    def get_variables(self) -> list[Variable]:
+        return list(self._variables)
+
     # ---- ports ------------------------------------------------------------------------------------------------------
     @property
     def inputs(self) -> list[Output]:

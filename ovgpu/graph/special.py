@@ -125,7 +125,7 @@ class Parameter(_LayoutMixin, Node):
         self._partial_shape = PartialShape(partial_shape)
 
     def __repr__(self) -> str:
-        return f"<Parameter: '{self.get_friendly_name()}' ({self._partial_shape}, {self._type.c_name})>"
+        return f"<Parameter: '{self.get_friendly_name()}' ({self._partial_shape}, {self._type._c_name})>"
 
 
 class Result(_LayoutMixin, Node):
