@@ -192,14 +192,9 @@ _SMALL = tuple(make(length, length) for length in range(1025))
 
 def _normalized(low: int, high: int) -> tuple[int, int]:
     """Bounds in canonical form: no lower bound below 0, no upper bound at the end of int64."""
-    low = max(low, 0)
-    if high >= INT64_MAX:
-        high = -1
-    elif high < -1:
-        high = 0
-    if low >= INT64_MAX or (high >= 0 and low > high):
-        return 0, -1
-    return low, high
+    if high == -1 or high >= INT64_MAX:
+        return (max(low, 0), -1) if low < INT64_MAX else (0, -1)
+    return (max(low, 0), max(high, 0)) if low <= high else (0, -1)
 
 
 def _bounds_of_arguments(args: tuple, kwargs: dict[str, Any]) -> tuple[int, int] | None:
@@ -224,7 +219,6 @@ def _bounds_of_arguments(args: tuple, kwargs: dict[str, Any]) -> tuple[int, int]
         low, high = as_int64(args[0]), as_int64(args[1])
         if low is None or high is None:
             return None
-        # Equal bounds below zero are the length 0, except that (x, -1) always means "no bound".
         return _normalized(low, high)
     return None if args else (0, -1)
 

@@ -237,6 +237,9 @@ class PartialShape:
         self._dims = tuple(dim.copy() for dim in self.dims)
         return iter(self._dims)
 
+    def __contains__(self, dim: object) -> bool:
+        return self._dims is not None and any(own == dim for own in self._dims)
+
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return PartialShape.of(dim.copy() for dim in self.dims[index])

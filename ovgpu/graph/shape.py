@@ -7,6 +7,9 @@ from collections.abc import Set as AbstractSet
 from typing import Any, ClassVar, Self
 
 from ovgpu.graph.arguments import INTEGER, as_int64, as_uint64, incompatible_arguments
+from ovgpu.graph.dimension import Dimension
+
+_ITEMS = (INTEGER, "ovgpu.Dimension")
 
 
 class _IntegerVector:
@@ -104,6 +107,12 @@ class _IntegerVector:
             )
         self._items[position] = number
 
+    def __copy__(self) -> Self:
+        return self.of(self._items)
+
+    def __deepcopy__(self, memo: dict) -> Self:
+        return self.of(self._items)
+
     def _joined(self) -> str:
         return ", ".join(map(str, self._items))
 
@@ -148,6 +157,14 @@ class Shape(_IntegerVector):
                 (self, index),
             )
         return self._items[position]
+
+    def __setitem__(self, index: int, value: int | Dimension) -> None:
+        position = as_int64(index)
+        number = value.get_length() if isinstance(value, Dimension) else as_uint64(value)
+        if position is None or position < 0 or number is None:
+            signatures = [f"(self: ovgpu.Shape, arg0: {INTEGER}, arg1: {kind}) -> None" for kind in _ITEMS]
+            raise incompatible_arguments("__setitem__", signatures, (self, index, value))
+        self._items[position] = number
 
     def __eq__(self, other: object) -> bool:
         """Equal lengths; lists and tuples of ints compare too."""
