@@ -22,8 +22,22 @@ from ovgpu.graph import dimension, element_type, layout, partial_shape, shape, s
 
 _COMMON = {"np": np, "copy": copy, "pickle": pickle}
 _MODULES = (any_module, dimension, element_type, layout, partial_shape, shape, symbol, type_info)
-_CLASSES = """AxisSet AxisVector Coordinate CoordinateDiff Dimension DiscreteTypeInfo Layout OVAny PartialShape RTMap
-Shape Strides Symbol Type""".split()
+_CLASSES = [
+    "AxisSet",
+    "AxisVector",
+    "Coordinate",
+    "CoordinateDiff",
+    "Dimension",
+    "DiscreteTypeInfo",
+    "Layout",
+    "OVAny",
+    "PartialShape",
+    "RTMap",
+    "Shape",
+    "Strides",
+    "Symbol",
+    "Type",
+]
 
 
 def _ours(name: str) -> Any:

@@ -96,10 +96,10 @@ class OVAny:
         value = self._value
         if dtype is None:
             return []
-        if dtype not in (bool, int, float, str):
-            raise RuntimeError(f"Unsupported data type : '{dtype}' is passed as an argument.")
         if isinstance(value, list):
             return list(value)
+        if dtype not in (bool, int, float, str):
+            raise RuntimeError(f"Unsupported data type : '{dtype}' is passed as an argument.")
         if isinstance(value, str):
             return [word if dtype is str else _parse(word, dtype) for word in value.split()]
         if value is None:
@@ -152,7 +152,7 @@ class RTMap:
 
     def __getitem__(self, key: str) -> Any:
         """The value as an `OVAny`; of a dict, a dict with `OVAny` values."""
-        found = self._items.get(_key("__getitem__", self, key))
+        found = self._items.get(_key("__getitem__", self, key, "object"))
         if found is None:
             return OVAny(None)
         return as_map(found.value) if isinstance(found.value, dict) else found
@@ -162,14 +162,14 @@ class RTMap:
         return self[key] if key in self else default  # noqa: SIM401 (this is that get)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        key = _key("__setitem__", self, key)
+        key = _key("__setitem__", self, key, "None")
         self._items[key] = value if isinstance(value, OVAny) else OVAny(value)
 
     def __delitem__(self, key: str) -> None:
-        del self._items[_key("__delitem__", self, key)]
+        del self._items[_key("__delitem__", self, key, "None")]
 
     def __contains__(self, key: object) -> bool:
-        return _key("__contains__", self, key) in self._items
+        return _key("__contains__", self, key, "bool") in self._items
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self._items))
@@ -188,11 +188,6 @@ class RTMap:
 
     def __len__(self) -> int:
         return len(self._items)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, RTMap) and self._items == other._items
-
-    __hash__ = object.__hash__
 
     def __copy__(self) -> RTMap:
         clone = RTMap()
@@ -241,9 +236,9 @@ def _checked_list(values: list) -> list:
     return list(values)
 
 
-def _key(method: str, mapping: RTMap, key: object) -> str:
+def _key(method: str, mapping: RTMap, key: object, result: str) -> str:
     if not isinstance(key, str):
-        raise incompatible_arguments(method, ["(self: ovgpu.RTMap, arg0: str)"], (mapping, key))
+        raise incompatible_arguments(method, [f"(self: ovgpu.RTMap, arg0: str) -> {result}"], (mapping, key))
     return key
 
 

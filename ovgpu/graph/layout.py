@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ovgpu.graph.arguments import incompatible_arguments
 from ovgpu.graph.partial_shape import PartialShape
 
 _ALIASES = {
+    "B": "N",
     "BATCH": "N",
     "CHANNELS": "C",
     "CHANNEL": "C",
@@ -46,18 +48,24 @@ class Layout:
         if kwargs or len(args) > 1 or not isinstance(text, str):
             signatures = ["ovgpu.Layout()", "ovgpu.Layout(layout_str: str)"]
             raise incompatible_arguments("__init__", signatures, args, **kwargs)
-        text = text.strip(" ") or _DOTS
+        text = text.strip(" ") if text else _DOTS
         self._scalar = text == _SCALAR
-        self._front, self._back = ((), None) if self._scalar else _parse(text)
         self._positions = {}
-        back = self._back or ()
-        placed = [*enumerate(self._front), *enumerate(back, -len(back))]
-        for position, name in placed:
-            if name == "?":
-                continue
+        front, back = ([], None) if self._scalar else _split(text)
+        self._front = self._place(front, 0)
+        self._back = None if back is None else self._place(back, -len(back))
+
+    def _place(self, names: Iterable[str], start: int) -> tuple[str, ...]:
+        """Check the names and note their positions, from `start` on; gives their canonical forms."""
+        placed = []
+        for position, text in enumerate(names, start):
+            name = _checked(text)
             if name in self._positions:
                 raise RuntimeError(f"Dimension ({name}) is defined multiple times in layout")
-            self._positions[name] = position
+            if name != "?":
+                self._positions[name] = position
+            placed.append(name)
+        return tuple(placed)
 
     @staticmethod
     def scalar() -> Layout:
@@ -150,32 +158,24 @@ def _canonical(name: str) -> str:
     return _ALIASES.get(name, name)
 
 
-def _parse(text: str) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
+def _split(text: str) -> tuple[Sequence[str], Sequence[str] | None]:
     """The names before and after `...`; None for the latter when there is no `...`."""
-    if text.startswith("[") and text.endswith("]") and len(text) > 1:
-        return _parse_words(text[1:-1])
-    return _parse_letters(text)
-
-
-def _parse_words(body: str) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
-    if not body:
+    if text and not (text.startswith("[") and text.endswith("]") and len(text) > 1):
+        front, dots, back = text.partition(_DOTS)
+        if "." in back:
+            raise RuntimeError("Multiple ... are not allowed")
+        if "." in front:
+            raise RuntimeError("Undefined number of dimensions shall have ...")
+        return front, back if dots else None
+    if text in ("", "[]"):
         raise RuntimeError("Cannot parse ov::Layout from an empty string")
-    words = [word.strip(" ") for word in body.split(",")]
+    words = [word.strip(" ") for word in text[1:-1].split(",")]
     if len(words) > 1 and not words[-1]:
         words.pop()  # one comma may follow the last name
     if _DOTS not in words:
-        return tuple(map(_checked, words)), None
+        return words, None
     at = words.index(_DOTS)
-    return tuple(map(_checked, words[:at])), tuple(map(_checked, words[at + 1 :]))
-
-
-def _parse_letters(text: str) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
-    front, dots, back = text.partition(_DOTS)
-    if "." in back:
-        raise RuntimeError("Multiple ... are not allowed")
-    if "." in front:
-        raise RuntimeError("Undefined number of dimensions shall have ...")
-    return tuple(map(_checked, front)), tuple(map(_checked, back)) if dots else None
+    return words[:at], words[at + 1 :]
 
 
 def _checked(name: str) -> str:

@@ -16,9 +16,23 @@ from both_packages import assert_same
 from ovgpu.graph.element_type import Type
 
 NAMES = [name for name in dir(openvino.Type) if isinstance(getattr(openvino.Type, name), openvino.Type)]
-PROPERTIES = "size bitwidth type_name real integral integral_number signed quantized".split()
-METHODS = """to_string get_type_name get_size get_bitwidth is_static is_dynamic is_real is_integral is_integral_number
-is_signed is_quantized to_dtype __repr__ __str__""".split()
+PROPERTIES = ["size", "bitwidth", "type_name", "real", "integral", "integral_number", "signed", "quantized"]
+METHODS = [
+    "to_string",
+    "get_type_name",
+    "get_size",
+    "get_bitwidth",
+    "is_static",
+    "is_dynamic",
+    "is_real",
+    "is_integral",
+    "is_integral_number",
+    "is_signed",
+    "is_quantized",
+    "to_dtype",
+    "__repr__",
+    "__str__",
+]
 
 EXPRESSIONS = """
 Type('f32')
@@ -56,7 +70,7 @@ Type.undefined
 
 
 def test_the_same_types_exist():
-    assert NAMES == [name for name in dir(Type) if isinstance(getattr(Type, name), Type)]
+    assert [name for name in dir(Type) if isinstance(getattr(Type, name), Type)] == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)

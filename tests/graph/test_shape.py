@@ -78,8 +78,8 @@ USES = {
     "Shape([1, 2, 3])": """
 v[0]; v[-1]; v[1:]; v[::-1]; v['a']; v[True]; v[1.0]; len(v); list(v); tuple(v); bool(v); str(v); v.to_string()
 v == [1, 2, 3]; v == (1, 2, 3); v == Shape([1, 2, 3]); v == PartialShape([1, 2, 3]); v == '1,2,3'; v == [1, 2]
-v != [1, 2, 3]; v != [1]; v == 3; hash(v); v + v; 1 in v; [1, 2, 3] == v; np.zeros(v).shape; np.array(v); v == [-1, 2, 3]
-v == np.array([1, 2, 3])
+v != [1, 2, 3]; v != [1]; v == 3; hash(v); v + v; 1 in v; [1, 2, 3] == v; np.zeros(v).shape; np.array(v)
+v == [-1, 2, 3]; v == np.array([1, 2, 3])
 v.__setitem__(0, 5) or v; v.__setitem__(-1, 5); v.__setitem__(0, Dimension(2)) or v; v.__setitem__(0, '?')
 v.__setitem__(0, 2.5); v.__setitem__(slice(0, 1), 3); setattr(v, 'x', 1)""",
     "Strides([12, 4])": """
