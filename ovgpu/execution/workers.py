@@ -95,15 +95,13 @@ class WorkerPool:
             self._tasks.put(None)
 
 
-def _work(
-    tasks: queue.SimpleQueue[tuple[Task, OnDone] | None], pool_ref: weakref.ref[WorkerPool]
-) -> None:
+def _work(tasks: queue.SimpleQueue[tuple[Task, OnDone] | None], pool_ref: weakref.ref[WorkerPool]) -> None:
     while (item := tasks.get()) is not None:
         task, on_done = item
         error: BaseException | None = None
         try:
             task()
-        except BaseException as raised:  # noqa: BLE001 - whatever it is, it belongs to who waits for the task
+        except BaseException as raised:
             error = raised
         # Before on_done: it may submit the next task, which this very thread will be free to take.
         pool = pool_ref()
@@ -112,11 +110,9 @@ def _work(
         del pool
         try:
             on_done(error)
-        except BaseException as raised:  # noqa: BLE001
+        except BaseException as raised:
             threading.excepthook(
-                threading.ExceptHookArgs(
-                    (type(raised), raised, raised.__traceback__, threading.current_thread())
-                )
+                threading.ExceptHookArgs((type(raised), raised, raised.__traceback__, threading.current_thread()))
             )
         del item, task, on_done, error
 

@@ -7,12 +7,10 @@ import threading
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ovgpu.graph.any import OVAny, RTMap
-from ovgpu.graph.element_type import Type
+from ovgpu.graph.any import RTMap
 from ovgpu.graph.node import Node
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.port import ConstOutput, Output
-from ovgpu.graph.shape import Shape
 from ovgpu.graph.special import Parameter, Result
 
 if TYPE_CHECKING:

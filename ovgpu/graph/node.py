@@ -343,7 +343,13 @@ class Node:
         return self._binary("Divide", _python_operand(left), self)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
-        names = {"add": "Add", "subtract": "Subtract", "multiply": "Multiply", "divide": "Divide", "true_divide": "Divide"}
+        names = {
+            "add": "Add",
+            "subtract": "Subtract",
+            "multiply": "Multiply",
+            "divide": "Divide",
+            "true_divide": "Divide",
+        }
         if method != "__call__" or ufunc.__name__ not in names or len(args) != 2 or kwargs:
             return NotImplemented
         left, right = (a if isinstance(a, Node) else np.asarray(a) for a in args)

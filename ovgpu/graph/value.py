@@ -31,9 +31,7 @@ class _Origin:
 
     __slots__ = ("attributes", "declaration", "inputs")
 
-    def __init__(
-        self, declaration: OpDeclaration, inputs: Sequence[Value | None], attributes: dict[str, Any]
-    ) -> None:
+    def __init__(self, declaration: OpDeclaration, inputs: Sequence[Value | None], attributes: dict[str, Any]) -> None:
         self.declaration = declaration
         self.inputs = inputs
         self.attributes = attributes

@@ -14,12 +14,12 @@ from ovgpu.inference.ports import PortSlot
 
 Array = npt.NDArray[Any]
 
-_SCALARS = (int, float, complex, np.number, np.bool_, str, bytes)
+_ARRAY_LIKE = (np.ndarray, int, float, complex, np.number, np.bool_, str, bytes)
 
 
 def as_array(value: Any) -> Array | None:
     """An array, scalar or object with ``__array__`` as an ndarray; None for anything else."""
-    if isinstance(value, np.ndarray | _SCALARS) or hasattr(value, "__array__"):
+    if isinstance(value, _ARRAY_LIKE) or hasattr(value, "__array__"):
         return np.asarray(value)
     return None
 

@@ -41,7 +41,9 @@ ValuesFunction = Callable[..., "np.ndarray | tuple[np.ndarray | None, ...] | Non
 #: Modules that declare operations; imported together at the first look-up, so that ``import ovgpu`` stays quick.
 FAMILIES = (
     "elementwise",
+    "activation",
     "comparison",
+    "conversion",
     "reduction",
     "matmul",
     "convolution",

@@ -6,12 +6,12 @@ import ast
 import inspect
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from ovgpu.exceptions import UserInputError, OVTypeError
+from ovgpu.exceptions import OVTypeError, UserInputError
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.node import Node, make_node
 from ovgpu.graph.port import ConstOutput, Output
@@ -112,10 +112,7 @@ def build_factory(declaration: OpDeclaration) -> Factory:
     name, parameters = _parameters(declaration)
     empty = inspect.Parameter.empty
     signature = inspect.Signature(
-        [
-            inspect.Parameter(p.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=p.default)
-            for p in parameters
-        ]
+        [inspect.Parameter(p.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=p.default) for p in parameters]
         + [inspect.Parameter("name", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)]
     )
 
@@ -166,7 +163,7 @@ def custom_factory(name: str, opset: int = 1) -> Callable[[Factory], Factory]:
     return register
 
 
-@lru_cache(maxsize=None)
+@cache
 def opset_namespace(opset: int) -> dict[str, Factory | OpDeclaration]:
     """Factory names of one opset; declarations stand for factories that are built at first use."""
     registry.load()
@@ -187,7 +184,7 @@ def opset_namespace(opset: int) -> dict[str, Factory | OpDeclaration]:
     return {name: item for name, (_, item) in sorted(found.items())}
 
 
-@lru_cache(maxsize=None)
+@cache
 def opset_factory(opset: int, name: str) -> Factory | None:
     """The factory ``name`` of ``opset``, or None."""
     item = opset_namespace(opset).get(name)
@@ -206,4 +203,4 @@ def namespace_getattr(opset: int) -> Callable[[str], Factory]:
     return getattr_
 
 
-__all__ = ["as_output", "custom_factory", "make_node", "namespace_getattr", "opset_namespace", "Type"]
+__all__ = ["Type", "as_output", "custom_factory", "make_node", "namespace_getattr", "opset_namespace"]

@@ -13,12 +13,22 @@ from ovgpu.graph.interval import Interval
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.port import dims_as_intervals
 from ovgpu.graph.value import Value
-from ovgpu.ops.common import check_integer, check_rank, constant_axes, element_count, merge_types, normalize_axes
+from ovgpu.ops.common import (
+    check_integer,
+    check_rank,
+    constant_axes,
+    element_count,
+    merge_types,
+    normalize_axes,
+    product,
+)
 from ovgpu.ops.declaration import OpError, check, op
 from ovgpu.ops.value_rules import moving
 
+_ONE = Dimension.static(1)
 
-# ---- ShapeOf ---------------------------------------------------------------------------------------------------------
+
+# ---- ShapeOf --------------------------------------------------------------------------------------------------------
 def _shape_values(data: Value, **_: object) -> np.ndarray | None:
     return None if data.rank is None else dims_as_intervals(data.shape)
 
@@ -41,7 +51,7 @@ def shape_of_3(data: Value, *, output_type: Type = Type.i64) -> Value:
     return _shape_of(data, output_type)
 
 
-# ---- Reshape ---------------------------------------------------------------------------------------------------------
+# ---- Reshape --------------------------------------------------------------------------------------------------------
 def _reshape_values(data: np.ndarray, pattern: np.ndarray, *, special_zero: bool) -> np.ndarray:
     sizes = [int(x) for x in pattern.reshape(-1)]
     if special_zero:
@@ -49,8 +59,13 @@ def _reshape_values(data: np.ndarray, pattern: np.ndarray, *, special_zero: bool
     return data.reshape(sizes)
 
 
-@op("Reshape", "1", factory="reshape(node, output_shape, special_zero)",
-    python_names={"node": "data", "output_shape": "pattern"}, values=moving(1, _reshape_values))  # fmt: skip
+@op(
+    "Reshape",
+    "1",
+    factory="reshape(node, output_shape, special_zero)",
+    python_names={"node": "data", "output_shape": "pattern"},
+    values=moving(1, _reshape_values),
+)
 def reshape(data: Value, pattern: Value, *, special_zero: bool) -> Value:
     """Reshape-1: the same elements in another shape; -1 stands for the remaining size, 0 copies a dimension
     when ``special_zero``. The pattern is 1-D (``[0]`` elements make a scalar)."""
@@ -78,8 +93,10 @@ def reshape(data: Value, pattern: Value, *, special_zero: bool) -> Value:
     output = Value(data.type, PartialShape.of([d for d in result if d is not None]))
     given, made = data.shape.static_tuple(), output.shape.static_tuple()
     if given is not None and made is not None:
-        check(math.prod(given) == math.prod(made),
-              f"Reshape: Requested output shape {list(made)} is incompatible with input shape {list(given)}")  # fmt: skip
+        check(
+            math.prod(given) == math.prod(made),
+            f"Reshape: Requested output shape {list(made)} is incompatible with input shape {list(given)}",
+        )
     return output
 
 
@@ -90,28 +107,33 @@ def _remaining(data: Value, others: list[Dimension]) -> Dimension:
     left, right = list(data.shape.dims), list(others)
     for other in others:  # equal dimensions cancel, so that [?, 8, 4] -> [?, -1] keeps its 32
         for position, mine in enumerate(left):
-            same = other.is_static and mine.is_static and other.interval() == mine.interval() and other.interval()[0] > 0
+            same = (
+                other.is_static and mine.is_static and other.interval() == mine.interval() and other.interval()[0] > 0
+            )
             marked = other.has_symbol() and mine.has_symbol() and other.get_symbol() == mine.get_symbol()
             if same or marked or (other is mine and other.is_dynamic):
                 del left[position]
                 right = [d for d in right if d is not other] + [other] * (sum(d is other for d in right) - 1)
                 break
-    total, divisor = Dimension.static(1), Dimension.static(1)
-    for d in left:
-        total = dims.mul(total, d)
-    for d in right:
-        divisor = dims.mul(divisor, d)
-    if divisor.is_static and divisor.get_length() == 0:
-        check(not total.is_static or total.get_length() == 0, "Reshape cannot find -1 beside a dimension of size 0")
-        return Dimension.static(1)  # 0 elements whatever -1 is; OpenVINO takes 1
+    total, divisor = product(left), product(right)
+    if divisor == 0:
+        check(
+            total == 0,
+            "Reshape: Cannot infer '-1' dimension with zero-size output dimension unless at least one input dimension "
+            "is also zero-size",
+        )
+        return _ONE  # 0 elements whatever -1 is; OpenVINO takes 1
     if total.is_static and divisor.is_static:
-        check(total.get_length() % divisor.get_length() == 0,
-              "Reshape: Non-'-1' output dimensions do not evenly divide the input dimensions "
-              f"({total.get_length()} by {divisor.get_length()})")  # fmt: skip
-    return dims.floordiv(total, divisor)
+        check(
+            total.get_length() % divisor.get_length() == 0,
+            "Reshape: Non-'-1' output dimensions do not evenly divide the input dimensions "
+            f"({total.get_length()} by {divisor.get_length()})",
+        )
+    # Whatever the sizes are, the division leaves no remainder: so the lower bound is rounded up, the upper one down.
+    return dims.merge(dims.ceildiv(total, divisor), dims.floordiv(total, divisor)) or Dimension.dynamic()
 
 
-# ---- Squeeze, Unsqueeze ----------------------------------------------------------------------------------------------
+# ---- Squeeze, Unsqueeze ---------------------------------------------------------------------------------------------
 def _squeeze_values(data: np.ndarray, axes: np.ndarray | None = None, **_: object) -> np.ndarray:
     if axes is None or axes.size == 0:
         return np.squeeze(data)
@@ -142,9 +164,6 @@ def _squeeze(data: Value, axes: Value | None, allow_axis_skip: bool) -> Value:
     # An axis that cannot have size 1 stays, in opset1 too: exporters rely on that.
     kept = [d for i, d in enumerate(data.dims) if i not in wanted or not d.compatible(_ONE)]
     return Value(data.type, PartialShape.of(kept))
-
-
-_ONE = Dimension.static(1)
 
 
 @op("Squeeze", "1", factory="squeeze(data, axes)", values=moving(1, _squeeze_values))
@@ -184,7 +203,7 @@ def unsqueeze(data: Value, axes: Value) -> Value:
     return Value(data.type, PartialShape.of(result))
 
 
-# ---- Range -----------------------------------------------------------------------------------------------------------
+# ---- Range ----------------------------------------------------------------------------------------------------------
 def range_length(start: float, stop: float, step: float) -> int:
     """Number of elements of Range, computed exactly for ints."""
     if isinstance(start, int) and isinstance(stop, int) and isinstance(step, int):

@@ -58,5 +58,7 @@ def _host(node: Node) -> np.ndarray:
 
 def _generates_much(node: Node) -> bool:
     inputs = sum(math.prod(s.value.shape.static_tuple() or (0,)) for s in node.input_values())
-    outputs = sum(math.prod(d.value.shape.upper_bound_tuple() or (0,)) for d in node._outputs if d.value.rank is not None)
+    outputs = sum(
+        math.prod(d.value.shape.upper_bound_tuple() or (0,)) for d in node._outputs if d.value.rank is not None
+    )
     return outputs > LARGEST_GENERATED and outputs > 4 * inputs

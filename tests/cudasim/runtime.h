@@ -33,7 +33,7 @@ namespace cudasim {
 #define CUDASIM_COUNTERS(X)                                                                        \
   X(mallocs) X(frees) X(bytes_live) X(bytes_peak) X(allocations_live)                              \
   X(host_allocs) X(host_frees) X(host_bytes_live)                                                  \
-  X(launches) X(graph_launches) X(graph_kernel_nodes_run) X(gemms) X(host_functions)               \
+  X(launches) X(graph_launches) X(graph_kernel_nodes_run) X(library_calls) X(host_functions)               \
   X(copies_h2d) X(bytes_h2d) X(copies_d2h) X(bytes_d2h) X(copies_d2d) X(bytes_d2d)                 \
   X(copies_peer) X(bytes_peer) X(memsets) X(bytes_memset)                                          \
   X(stream_synchronizes) X(event_synchronizes) X(device_synchronizes) X(synchronizes)              \
@@ -244,5 +244,5 @@ void run_graph(const Graph& graph);
 
 // Named, loud, sticky: for every cuda*, cu* and cublas* function that is not simulated.
 extern "C" void cudasim_unsupported(const char* name);
-// For the simulated cuBLAS: work in stream order.  `stream` is a cudaStream_t.  Returns a cudaError_t.
-int cudasim_enqueue_gemm(void* stream, std::function<void()> work, const char* name);
+// For simulated libraries (cuBLAS, CuPy's sort): work in stream order.  `stream` is a cudaStream_t.  Returns a cudaError_t.
+int cudasim_enqueue_library_call(void* stream, std::function<void()> work, const char* name);

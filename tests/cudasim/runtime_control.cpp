@@ -145,8 +145,8 @@ int cudasim_peek(void* to, uint64_t from, size_t n) {
 }
 } // extern "C"
 
-// A GEMM is a launch to the program: counted, logged, not executed in no-op mode.
-int cudasim_enqueue_gemm(void* handle, std::function<void()> work, const char* name) {
+// A GEMM or a sort is a launch to the program: counted, logged, not executed in no-op mode.
+int cudasim_enqueue_library_call(void* handle, std::function<void()> work, const char* name) {
   ApiCall call;
   if (call.refusal())
     return failed(call.refusal());
@@ -157,7 +157,7 @@ int cudasim_enqueue_gemm(void* handle, std::function<void()> work, const char* n
   if (take_fault(FAULT_LAUNCH, &e))
     return failed(e);
   Machine& m = machine();
-  m.counters.gemms++;
+  m.counters.library_calls++;
   auto record = std::make_shared<LaunchRecord>(LaunchRecord{name, {1, 1, 1}, {1, 1, 1}, 0, stream->device, stream->id});
   if (m.logging_launches)
     m.launch_log.push_back(record);

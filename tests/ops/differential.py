@@ -440,7 +440,7 @@ def _read_only(array: np.ndarray) -> np.ndarray:
 def _strided(array: np.ndarray) -> np.ndarray:
     """The same values with gaps between the elements and the axes in reversed memory order."""
     wide = np.zeros([2 * d for d in reversed(array.shape)], array.dtype)
-    view = wide[tuple(slice(None, None, 2) for _ in wide.shape)].T
+    view = wide[(*(slice(None, None, 2) for _ in wide.shape), ...)].T
     view[...] = array
     view.flags.writeable = False
     return view

@@ -49,7 +49,9 @@ def known_value(value: Value, array: np.ndarray) -> Value:
 def infer_outputs(node: Node, arrays: Arrays) -> tuple[Value, ...]:
     """Output values of ``node`` for concrete inputs; shapes that depend on data stay dynamic."""
     sources = node.input_values()
-    inputs = [known_value(source.value, array) for source, array in zip(sources, arrays, strict=True) if array is not None]
+    inputs = [
+        known_value(source.value, array) for source, array in zip(sources, arrays, strict=True) if array is not None
+    ]
     return node.declaration.infer_values(list(inputs), node.attributes)
 
 
@@ -60,7 +62,8 @@ def compute(node: Node, kernel: Kernel, arrays: Arrays, outputs: Sequence[Value]
         result = kernel.view(*arrays, **keyword_arguments(parameters, node, outputs))
         if result is None:
             raise RuntimeError(f"{node.get_friendly_name()}: the operation has only a view kernel, which refused")
-        return [_as_host(result, outputs[0])]
+        views = result if isinstance(result, (tuple, list)) else (result,)
+        return [_as_host(r, v) for r, v in zip(views, outputs, strict=True)]
     if kernel.compute is None:
         return _run_binder(node, kernel, arrays, outputs)
     inputs = arrays if kernel.native else [widen(a) for a in arrays]

@@ -172,7 +172,7 @@ class Executor:
             for start in range(0, len(steps), CANCEL_INTERVAL):
                 if self.cancelled:
                     raise InferenceCancelled
-                for step in steps[start : start + CANCEL_INTERVAL]:  # noqa: B007 - read when a step fails
+                for step in steps[start : start + CANCEL_INTERVAL]:
                     step()
         except (InferenceCancelled, _Replan):
             raise

@@ -250,9 +250,9 @@ class SegmentPlanner:
         place = self.places.get(number)
         if place is None or self.root_last[place.root] > index:
             return False
-        return sum(s * (n - 1) for s, n in zip(array.strides, array.shape) if n > 1) + array.itemsize <= array.nbytes and (
-            all(s > 0 for s, n in zip(array.strides, array.shape) if n > 1)
-        )
+        return sum(
+            s * (n - 1) for s, n in zip(array.strides, array.shape) if n > 1
+        ) + array.itemsize <= array.nbytes and (all(s > 0 for s, n in zip(array.strides, array.shape) if n > 1))
 
     def _ask_scratch(self, index: int, instruction: Instruction) -> None:
         kernel = instruction.kernel
@@ -359,9 +359,7 @@ class SegmentPlanner:
         scratch: np.ndarray | None,
     ) -> Step:
         values = [self.segment.values[n] for n in instruction.outputs]
-        small = not kernel.native and any(
-            a.dtype.itemsize < 4 and a.dtype.kind in "fV" for a in (*inputs, *outputs)
-        )
+        small = not kernel.native and any(a.dtype.itemsize < 4 and a.dtype.kind in "fV" for a in (*inputs, *outputs))
         if kernel.bind is not None and not small:
             constant = [self.program.tensors[n].constant is not None for n in instruction.inputs]
             return kernel.bind(Call(instruction.node, inputs, outputs, constant, instruction.shared, scratch))

@@ -70,9 +70,7 @@ def _properties() -> PropertyTable:
             Property("RANGE_FOR_STREAMS", default=(1, cores), mutability=RO),
             Property("EXECUTION_DEVICES", default=lambda: ["CPU"], mutability=RO),
             Property("FULL_DEVICE_NAME", default=processor_name, mutability=RO),
-            Property(
-                "OPTIMIZATION_CAPABILITIES", default=lambda: ["WINOGRAD", "FP32", "EXPORT_IMPORT"], mutability=RO
-            ),
+            Property("OPTIMIZATION_CAPABILITIES", default=lambda: ["WINOGRAD", "FP32", "EXPORT_IMPORT"], mutability=RO),
             Property("DEVICE_TYPE", default=_device_type, mutability=RO),
             Property("DEVICE_ARCHITECTURE", default=platform.machine, mutability=RO),
             Property("INFERENCE_NUM_THREADS", parse_natural, 0),

@@ -4,8 +4,8 @@ Three forms, from the most readable to the fastest:
 
 * ``@kernel("Softmax")`` on ``def softmax(x, *, axis)``: takes host arrays and the attributes it names, returns the
   result (a tuple for several outputs). With a keyword ``out`` it writes into a preallocated array instead.
-* ``@view("Reshape")`` on ``def reshape(x, shape, *, out_shape)``: returns an array over the same memory, or None when
-  strides make that impossible (then the operation's ordinary kernel copies).
+* ``@view("Reshape")`` on ``def reshape(x, shape, *, out_shape)``: returns an array over the same memory (a tuple of them
+  for several outputs), or None when strides make that impossible (then the operation's ordinary kernel copies).
 * ``@binder("Convolution")`` on ``def bind(call) -> step``: called once per plan with all arrays at hand; returns a
   function without arguments that runs every inference. For operations that prepare weights or need scratch memory.
 
@@ -92,7 +92,7 @@ class Kernel:
     name: str
     compute: Callable[..., Any] | None = None
     bind: Callable[[Call], Step] | None = None
-    view: Callable[..., np.ndarray | None] | None = None
+    view: Callable[..., np.ndarray | tuple[np.ndarray, ...] | None] | None = None
     scratch: Callable[[Node, Sequence[Value], Sequence[Value]], int] | None = None
     native: bool = False
     layout: Layout = "contiguous"
@@ -167,7 +167,11 @@ def kernel(
 
 
 def view(*names: str, version: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a function that yields the result as a view of its first input, or None when it cannot."""
+    """Register a function that yields the result as a view of its first input (a tuple of views for several outputs), or
+    None when it cannot.
+
+    It gets concrete arrays for all inputs. Stride 0 and overlapping views are fine: consumers only read.
+    """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         for name in names:

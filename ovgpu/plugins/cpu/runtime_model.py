@@ -49,7 +49,9 @@ def build_runtime_model(program: Program) -> Model:
     results = []
     for number, port in zip(program.outputs, program.model.get_results(), strict=True):
         result = Result(made[number])
-        _describe(result, port.get_friendly_name(), "Result", [program.tensors[number].value], len(program.instructions))
+        _describe(
+            result, port.get_friendly_name(), "Result", [program.tensors[number].value], len(program.instructions)
+        )
         results.append(result)
     return Model(results, parameters, program.model.get_friendly_name())
 
