@@ -50,15 +50,18 @@ OPENVINO = _COMMON | {name: getattr(openvino, name) for name in _CLASSES}
 OPENVINO |= {"properties": openvino.properties, "layout_helpers": openvino.layout_helpers}
 
 _SOURCE_LINE = re.compile(r"^(Exception from |Check '.*' failed at )\S+:\d+:?$\n?", re.MULTILINE)
-_MODULE = re.compile(r"\b(openvino|ovgpu)\.(\w+\.)*(?=[A-Z])")
+_PACKAGE = re.compile(r"\bopenvino(\._pyopenvino)?\b")
+_MODULE = re.compile(r"\bovgpu\.(\w+\.)*(?=[A-Z])")
 _ADDRESS = re.compile(r" object at 0x[0-9a-f]+")
-_SETTER = re.compile(r"property '\w+' of ")  # CPython names the property of a class written in Python
+_SETTER = re.compile(
+    r"property '\w+' of "
+)  # CPython names the property of a class written in Python
 
 
 def normalised(text: str) -> str:
     """`text` without the names of modules, addresses and C++ source lines."""
     text = _SOURCE_LINE.sub("", text)
-    text = _ADDRESS.sub("", _MODULE.sub("", text))
+    text = _ADDRESS.sub("", _MODULE.sub("", _PACKAGE.sub("ovgpu", text)))
     return _SETTER.sub("property of ", text).strip()
 
 

@@ -60,7 +60,9 @@ _WORKLOAD = instance_of(WorkloadType, "properties.WorkloadType")
 auto_batch_timeout = Property("AUTO_BATCH_TIMEOUT", "auto_batch_timeout", UINT32)
 available_devices = Property("AVAILABLE_DEVICES", "available_devices")
 cache_dir = Property("CACHE_DIR", "cache_dir", STR)
-cache_encryption_callbacks = Property("CACHE_ENCRYPTION_CALLBACKS", "cache_encryption_callbacks", CALLBACKS)
+cache_encryption_callbacks = Property(
+    "CACHE_ENCRYPTION_CALLBACKS", "cache_encryption_callbacks", CALLBACKS
+)
 cache_mode = Property("CACHE_MODE", "cache_mode", _CACHE_MODE)
 compatibility_check = Property("COMPATIBILITY_CHECK", "compatibility_check")
 compilation_num_threads = Property("COMPILATION_NUM_THREADS", "compilation_num_threads", INT32)
@@ -77,8 +79,12 @@ max_batch_size = Property("MAX_BATCH_SIZE", "max_batch_size")
 model_name = Property("NETWORK_NAME", "model_name")
 num_streams = Property("NUM_STREAMS", "num_streams", _NUM)
 optimal_batch_size = Property("OPTIMAL_BATCH_SIZE", "optimal_batch_size")
-optimal_number_of_infer_requests = Property("OPTIMAL_NUMBER_OF_INFER_REQUESTS", "optimal_number_of_infer_requests")
-range_for_async_infer_requests = Property("RANGE_FOR_ASYNC_INFER_REQUESTS", "range_for_async_infer_requests")
+optimal_number_of_infer_requests = Property(
+    "OPTIMAL_NUMBER_OF_INFER_REQUESTS", "optimal_number_of_infer_requests"
+)
+range_for_async_infer_requests = Property(
+    "RANGE_FOR_ASYNC_INFER_REQUESTS", "range_for_async_infer_requests"
+)
 range_for_streams = Property("RANGE_FOR_STREAMS", "range_for_streams")
 runtime_requirements = Property("RUNTIME_REQUIREMENTS", "runtime_requirements")
 supported_properties = Property("SUPPORTED_PROPERTIES", "supported_properties")

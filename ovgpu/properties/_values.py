@@ -94,9 +94,9 @@ def mapping_of(key: Kind, item: Kind) -> Kind:
     return Kind(f"collections.abc.Mapping[{key.text}, {item.text}]", convert)
 
 
-def _callbacks(value: Any) -> list | None:
+def _callbacks(value: Any) -> tuple | None:
     fits = isinstance(value, (list, tuple)) and len(value) == 2 and all(map(callable, value))
-    return list(value) if fits else None
+    return tuple(value) if fits else None
 
 
 ELEMENT_TYPE = instance_of(Type, "Type")

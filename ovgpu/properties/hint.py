@@ -66,7 +66,9 @@ _POLICIES = set_of(ModelDistributionPolicy, "properties.hint.ModelDistributionPo
 activations_scale_factor = Property("ACTIVATIONS_SCALE_FACTOR", "activations_scale_factor", FLOAT32)
 allow_auto_batching = Property("ALLOW_AUTO_BATCHING", "allow_auto_batching", BOOL)
 compiled_blob = Property("COMPILED_BLOB", "compiled_blob", public_class("Tensor"))
-dynamic_quantization_group_size = Property("DYNAMIC_QUANTIZATION_GROUP_SIZE", "dynamic_quantization_group_size", UINT64)
+dynamic_quantization_group_size = Property(
+    "DYNAMIC_QUANTIZATION_GROUP_SIZE", "dynamic_quantization_group_size", UINT64
+)
 enable_cpu_pinning = Property("ENABLE_CPU_PINNING", "enable_cpu_pinning", BOOL)
 enable_cpu_reservation = Property("ENABLE_CPU_RESERVATION", "enable_cpu_reservation", BOOL)
 enable_hyper_threading = Property("ENABLE_HYPER_THREADING", "enable_hyper_threading", BOOL)
@@ -74,7 +76,9 @@ execution_mode = Property("EXECUTION_MODE_HINT", "execution_mode", _EXECUTION)
 inference_precision = Property("INFERENCE_PRECISION_HINT", "inference_precision", ELEMENT_TYPE)
 kv_cache_precision = Property("KV_CACHE_PRECISION", "kv_cache_precision", ELEMENT_TYPE)
 model = Property("MODEL_PTR", "model", public_class("Model"))
-model_distribution_policy = Property("MODEL_DISTRIBUTION_POLICY", "model_distribution_policy", _POLICIES)
+model_distribution_policy = Property(
+    "MODEL_DISTRIBUTION_POLICY", "model_distribution_policy", _POLICIES
+)
 model_priority = Property("MODEL_PRIORITY", "model_priority", _PRIORITY)
 num_requests = Property("PERFORMANCE_HINT_NUM_REQUESTS", "num_requests", UINT32)
 performance_mode = Property("PERFORMANCE_HINT", "performance_mode", _MODE)

@@ -26,7 +26,9 @@ devices_utilization_threshold = Property(
 enable_runtime_fallback = Property("ENABLE_RUNTIME_FALLBACK", "enable_runtime_fallback", BOOL)
 enable_startup_fallback = Property("ENABLE_STARTUP_FALLBACK", "enable_startup_fallback", BOOL)
 low_power_device = Property("LOW_POWER_DEVICE", "low_power_device", STR)
-perf_curve_table = Property("PERF_CURVE_TABLE", "perf_curve_table", STR, mapping_of(STR, mapping_of(INT64, FLOAT)))
+perf_curve_table = Property(
+    "PERF_CURVE_TABLE", "perf_curve_table", STR, mapping_of(STR, mapping_of(INT64, FLOAT))
+)
 schedule_policy = Property("SCHEDULE_POLICY", "schedule_policy", _POLICY)
 
 

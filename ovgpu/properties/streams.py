@@ -21,7 +21,9 @@ class Num:
         count = -1 if not args else as_int64(args[0])
         if count is None or len(args) > 1:
             name = "ovgpu.properties.streams.Num"
-            raise incompatible_arguments("__init__", [f"{name}()", f"{name}(arg0: {INTEGER})"], args)
+            raise incompatible_arguments(
+                "__init__", [f"{name}()", f"{name}(arg0: {INTEGER})"], args
+            )
         self._count = count
 
     def to_integer(self) -> int:
@@ -33,9 +35,6 @@ class Num:
 
     def __hash__(self) -> int:
         return hash(self._count)
-
-    def __repr__(self) -> str:
-        return f"<Num: {self._count}>"
 
 
 Num.AUTO = Num(-1)

@@ -30,7 +30,9 @@ class MemoryType:
 
 device_max_alloc_mem_size = Property("GPU_DEVICE_MAX_ALLOC_MEM_SIZE", "device_max_alloc_mem_size")
 device_total_mem_size = Property("GPU_DEVICE_TOTAL_MEM_SIZE", "device_total_mem_size")
-disable_winograd_convolution = Property("GPU_DISABLE_WINOGRAD_CONVOLUTION", "disable_winograd_convolution", BOOL)
+disable_winograd_convolution = Property(
+    "GPU_DISABLE_WINOGRAD_CONVOLUTION", "disable_winograd_convolution", BOOL
+)
 enable_loop_unrolling = Property("GPU_ENABLE_LOOP_UNROLLING", "enable_loop_unrolling", BOOL)
 execution_units_count = Property("GPU_EXECUTION_UNITS_COUNT", "execution_units_count")
 memory_statistics = Property("GPU_MEMORY_STATISTICS", "memory_statistics")

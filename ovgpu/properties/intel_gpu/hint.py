@@ -24,7 +24,9 @@ class ThrottleLevel:
 _PRIORITY = instance_of(Priority, "properties.hint.Priority")
 
 available_device_mem = Property("AVAILABLE_DEVICE_MEM_SIZE", "available_device_mem", INT64)
-enable_large_allocations = Property("GPU_ENABLE_LARGE_ALLOCATIONS", "enable_large_allocations", BOOL)
+enable_large_allocations = Property(
+    "GPU_ENABLE_LARGE_ALLOCATIONS", "enable_large_allocations", BOOL
+)
 enable_lora_operation = Property("GPU_ENABLE_LORA_OPERATION", "enable_lora_operation", BOOL)
 host_task_priority = Property("GPU_HOST_TASK_PRIORITY", "host_task_priority", _PRIORITY)
 queue_priority = Property("GPU_QUEUE_PRIORITY", "queue_priority", _PRIORITY)
