@@ -85,7 +85,9 @@ def check_real(element_type: Type, name: str) -> None:
 
 
 # ---- values of shape subgraphs --------------------------------------------------------------------------------------
-def pair_rule(exact: ArrayFunction, bounded: Callable[[Interval, Interval], Any] | None) -> Callable[..., Any]:
+def pair_rule(
+    exact: ArrayFunction, bounded: Callable[[Interval, Interval], Any] | None
+) -> Callable[..., Any]:
     """Value rule of a binary operation: ``exact`` on arrays of numbers, ``bounded`` on pairs of intervals."""
     on_intervals = None if bounded is None else each_pair(bounded)
 
@@ -106,7 +108,9 @@ def pair_rule(exact: ArrayFunction, bounded: Callable[[Interval, Interval], Any]
     return rule
 
 
-def single_rule(exact: ArrayFunction, bounded: Callable[[Interval], Any] | None = None) -> Callable[..., Any]:
+def single_rule(
+    exact: ArrayFunction, bounded: Callable[[Interval], Any] | None = None
+) -> Callable[..., Any]:
     """Value rule of a unary operation: ``exact`` on an array of numbers, ``bounded`` on each interval."""
     on_intervals = None if bounded is None else each(bounded)
 
@@ -171,7 +175,10 @@ def _bounded_squared_difference(a: Interval, b: Interval) -> Interval:
 
 # ---- binary operations ----------------------------------------------------------------------------------------------
 def _declare_binary(
-    name: str, formula: str, values: Callable[..., Any] | None, names: tuple[str, str] = ("left_node", "right_node")
+    name: str,
+    formula: str,
+    values: Callable[..., Any] | None,
+    names: tuple[str, str] = ("left_node", "right_node"),
 ) -> None:
     def infer(a: Value, b: Value, *, auto_broadcast: AutoBroadcast = "numpy") -> Value:
         element_type = same_types(a, b)
@@ -180,7 +187,9 @@ def _declare_binary(
 
     infer.__doc__ = f"{name}-1: {formula} for each pair of elements, with broadcasting."
     factory = f"{_factory_name(name)}({names[0]}, {names[1]}, auto_broadcast='NUMPY')"
-    op(name, "1", factory=factory, python_names={names[0]: "a", names[1]: "b"}, values=values)(infer)
+    op(name, "1", factory=factory, python_names={names[0]: "a", names[1]: "b"}, values=values)(
+        infer
+    )
 
 
 def _factory_name(name: str) -> str:
@@ -194,7 +203,9 @@ _declare_binary("Power", "a to the power b", pair_rule(power, _bounded_power))
 _declare_binary("Maximum", "the larger of a and b", pair_rule(np.maximum, Interval.maximum))
 _declare_binary("Minimum", "the smaller of a and b", pair_rule(np.minimum, Interval.minimum))
 _declare_binary("Mod", "remainder of a / b with the sign of a", pair_rule(np.fmod, operator.mod))
-_declare_binary("FloorMod", "remainder of a / b with the sign of b", pair_rule(np.mod, operator.mod))
+_declare_binary(
+    "FloorMod", "remainder of a / b with the sign of b", pair_rule(np.mod, operator.mod)
+)
 _declare_binary(
     "SquaredDifference", "(a - b) squared",
     pair_rule(lambda a, b: np.square(a - b), _bounded_squared_difference), ("x1", "x2"),
@@ -203,7 +214,9 @@ _declare_binary(
 
 @op("Divide", "1", factory="divide(left_node, right_node, auto_broadcast='NUMPY')",
     python_names={"left_node": "a", "right_node": "b"}, values=_divide_values)  # fmt: skip
-def divide(a: Value, b: Value, *, auto_broadcast: AutoBroadcast = "numpy", m_pythondiv: bool = True) -> Value:
+def divide(
+    a: Value, b: Value, *, auto_broadcast: AutoBroadcast = "numpy", m_pythondiv: bool = True
+) -> Value:
     """Divide-1: a / b. Integer quotients are rounded down (``m_pythondiv``) or toward zero."""
     element_type = same_types(a, b)
     check_arithmetic(element_type)
@@ -211,18 +224,29 @@ def divide(a: Value, b: Value, *, auto_broadcast: AutoBroadcast = "numpy", m_pyt
 
 
 # ---- bitwise operations ---------------------------------------------------------------------------------------------
-def _declare_bitwise(name: str, opset: str, formula: str, exact: ArrayFunction, boolean: bool) -> None:
+def _declare_bitwise(
+    name: str, opset: str, formula: str, exact: ArrayFunction, boolean: bool
+) -> None:
     names = ("left_node", "right_node") if boolean else ("arg0", "arg1")
 
     def infer(a: Value, b: Value, *, auto_broadcast: AutoBroadcast = "numpy") -> Value:
         element_type = same_types(a, b)
         allowed = not element_type.is_real() and (boolean or element_type is not Type.boolean)
-        check(allowed, f"{name} takes integers{' or booleans' if boolean else ''}, got {element_type.to_string()}")
+        check(
+            allowed,
+            f"{name} takes integers{' or booleans' if boolean else ''}, got {element_type.to_string()}",
+        )
         return Value(element_type, broadcast_shapes(a.shape, b.shape, auto_broadcast))
 
     infer.__doc__ = f"{name}-{opset}: {formula} for each pair of elements, with broadcasting."
     factory = f"{_factory_name(name)}({names[0]}, {names[1]}, auto_broadcast='NUMPY')"
-    op(name, opset, factory=factory, python_names={names[0]: "a", names[1]: "b"}, values=pair_rule(exact, None))(infer)
+    op(
+        name,
+        opset,
+        factory=factory,
+        python_names={names[0]: "a", names[1]: "b"},
+        values=pair_rule(exact, None),
+    )(infer)
 
 
 _declare_bitwise("BitwiseAnd", "13", "a AND b", np.bitwise_and, True)
@@ -232,16 +256,30 @@ _declare_bitwise("BitwiseLeftShift", "15", "a shifted left by b bits", np.left_s
 _declare_bitwise("BitwiseRightShift", "15", "a shifted right by b bits", np.right_shift, False)
 
 
-@op("BitwiseNot", "13", factory="bitwise_not(node)", python_names={"node": "data"}, values=single_rule(np.invert))
+@op(
+    "BitwiseNot",
+    "13",
+    factory="bitwise_not(node)",
+    python_names={"node": "data"},
+    values=single_rule(np.invert),
+)
 def bitwise_not(data: Value) -> Value:
     """BitwiseNot-13: all bits inverted; of booleans the opposite."""
-    check(not data.type.is_real(), f"BitwiseNot takes integers or booleans, got {data.type.to_string()}")
+    check(
+        not data.type.is_real(),
+        f"BitwiseNot takes integers or booleans, got {data.type.to_string()}",
+    )
     return Value(data.type, data.shape)
 
 
 # ---- unary operations -----------------------------------------------------------------------------------------------
 def declare_unary(
-    name: str, opset: str, factory: str, formula: str, values: Callable[..., Any] | None = None, real: bool = False
+    name: str,
+    opset: str,
+    factory: str,
+    formula: str,
+    values: Callable[..., Any] | None = None,
+    real: bool = False,
 ) -> None:
     """Declare an operation of one tensor without attributes whose output has the input's type and shape.
 
@@ -262,9 +300,19 @@ def declare_unary(
 
 declare_unary("Abs", "1", "absolute(node)", "|x|", single_rule(np.abs, _bounded_abs))
 declare_unary("Negative", "1", "negative(node)", "-x", single_rule(np.negative, operator.neg))
-declare_unary("Sign", "1", "sign(node)", "-1, 0 or 1", single_rule(np.sign, monotonic(lambda x: (x > 0) - (x < 0))))
-declare_unary("Floor", "1", "floor(node)", "x rounded down", single_rule(np.floor, monotonic(math.floor)))
-declare_unary("Ceiling", "1", "ceiling(node)", "x rounded up", single_rule(np.ceil, monotonic(math.ceil)))
+declare_unary(
+    "Sign",
+    "1",
+    "sign(node)",
+    "-1, 0 or 1",
+    single_rule(np.sign, monotonic(lambda x: (x > 0) - (x < 0))),
+)
+declare_unary(
+    "Floor", "1", "floor(node)", "x rounded down", single_rule(np.floor, monotonic(math.floor))
+)
+declare_unary(
+    "Ceiling", "1", "ceiling(node)", "x rounded up", single_rule(np.ceil, monotonic(math.ceil))
+)
 declare_unary(
     "Sqrt", "1", "sqrt(node)", "square root",
     single_rule(np.sqrt, monotonic(lambda x: math.sqrt(max(x, 0)))),
@@ -319,13 +367,19 @@ def _select_values(condition: Value, then: Value, otherwise: Value, *, auto_broa
     if chosen is not None:
         return np.where(chosen, arrays[0], arrays[1])
     a, b = arrays
-    return np.asarray(np.broadcast_arrays(each_pair(Interval.union)(a, b), np.empty(condition.shape.static_tuple()))[0])
+    return np.asarray(
+        np.broadcast_arrays(
+            each_pair(Interval.union)(a, b), np.empty(condition.shape.static_tuple())
+        )[0]
+    )
 
 
 @op("Select", "1", factory="select(cond, then_node, else_node, auto_broadcast='numpy')",
     python_names={"cond": "condition", "then_node": "then", "else_node": "otherwise"},
     values=_select_values)  # fmt: skip
-def select(condition: Value, then: Value, otherwise: Value, *, auto_broadcast: AutoBroadcast = "numpy") -> Value:
+def select(
+    condition: Value, then: Value, otherwise: Value, *, auto_broadcast: AutoBroadcast = "numpy"
+) -> Value:
     """Select-1: elements of ``then`` where ``condition`` holds, of ``otherwise`` elsewhere."""
     check(
         condition.type in (Type.boolean, Type.dynamic),

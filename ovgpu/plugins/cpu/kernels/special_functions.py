@@ -1,0 +1,101 @@
+"""The Gauss error function and its inverse for whole arrays, which numpy lacks."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import numpy as np
+from numpy.polynomial import chebyshev
+
+# erf(x) = x P(x^2) / Q(x^2) on [-4, 4], the minimax approximation in single precision that Eigen and XLA use too.
+_ERF_NUMERATOR = tuple(
+    np.float32(c)
+    for c in (
+        -2.72614225801306e-10,
+        2.77068142495902e-08,
+        -2.10102402082508e-06,
+        -5.69250639462346e-05,
+        -7.34990630326855e-04,
+        -2.95459980854025e-03,
+        -1.60960333262415e-02,
+    )
+)
+_ERF_DENOMINATOR = tuple(
+    np.float32(c)
+    for c in (-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03, -1.42647390514189e-02)
+)  # fmt: skip
+_MINUS_FOUR, _FOUR = np.float32(-4), np.float32(4)
+
+
+def erf(x: np.ndarray, square: np.ndarray, divisor: np.ndarray, *, out: np.ndarray) -> None:
+    """Gauss error function; ``out`` must not share memory with ``x``.
+
+    Args:
+        x: float32 or float64 array.
+        square: temporary of the shape and dtype of ``out``.
+        divisor: temporary of the shape and dtype of ``out``.
+        out: result; accurate to 3e-7 in float32, to 1e-14 in float64.
+    """
+    if out.dtype == np.float64:
+        np.copyto(out, _erf_double(x))
+        return
+    np.clip(x, _MINUS_FOUR, _FOUR, out=out)
+    np.multiply(out, out, out=square)
+    np.multiply(square, _ERF_DENOMINATOR[0], out=divisor)
+    for coefficient in _ERF_DENOMINATOR[1:-1]:
+        np.add(divisor, coefficient, out=divisor)
+        np.multiply(divisor, square, out=divisor)
+    np.add(divisor, _ERF_DENOMINATOR[-1], out=divisor)
+    np.divide(out, divisor, out=divisor)
+    np.multiply(square, _ERF_NUMERATOR[0], out=out)
+    for coefficient in _ERF_NUMERATOR[1:-1]:
+        np.add(out, coefficient, out=out)
+        np.multiply(out, square, out=out)
+    np.add(out, _ERF_NUMERATOR[-1], out=out)
+    np.multiply(out, divisor, out=out)
+
+
+@cache
+def _erf_series() -> tuple[np.ndarray, np.ndarray]:
+    """Chebyshev coefficients of erf(x) / x over x^2 in [0, 1], and of e^(x^2) erfc(x) over x in [1, 6]."""
+
+    def near_zero(t: np.ndarray) -> np.ndarray:
+        roots = np.sqrt((t + 1) / 2)
+        return np.array([math.erf(r) / r if r > 1e-9 else 2 / math.sqrt(math.pi) for r in roots])
+
+    def tail(t: np.ndarray) -> np.ndarray:
+        return np.array([math.exp(x * x) * math.erfc(x) for x in 3.5 + 2.5 * t])
+
+    return chebyshev.chebinterpolate(near_zero, 18), chebyshev.chebinterpolate(tail, 30)
+
+
+def _erf_double(x: np.ndarray) -> np.ndarray:
+    near_zero, tail = _erf_series()
+    size = np.minimum(np.abs(x), 6.0)
+    small = np.minimum(size, 1.0)
+    large = np.maximum(size, 1.0)
+    inner = small * chebyshev.chebval(2 * small * small - 1, near_zero)
+    outer = 1 - np.exp(-large * large) * chebyshev.chebval((large - 3.5) / 2.5, tail)
+    return np.copysign(np.where(size < 1, inner, outer), x) + 0 * x  # a NaN stays one
+
+
+# Giles, "Approximating the erfinv function" (2012): polynomials in w = -ln(1 - x^2), single precision.
+_INVERSE_CENTRE = (2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087, -0.00125372503, -0.00417768164, 0.246640727, 1.50140941)  # fmt: skip
+_INVERSE_TAIL = (-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773, -0.0076224613, 0.00943887047, 1.00167406, 2.83297682)  # fmt: skip
+
+
+def erf_inverse(x: np.ndarray, *, out: np.ndarray) -> None:
+    """Inverse of the Gauss error function: infinite at -1 and 1, NaN outside."""
+    y = x.astype(np.float64)
+    inside = np.where(np.abs(y) < 1, y, 0.0)
+    w = -np.log1p(-inside * inside)
+    guess = inside * np.where(
+        w < 5,
+        np.polyval(_INVERSE_CENTRE, w - 2.5),
+        np.polyval(_INVERSE_TAIL, np.sqrt(np.maximum(w, 5)) - 3),
+    )
+    for _ in range(2):  # Newton's steps to the precision of float64
+        guess -= (_erf_double(guess) - inside) * np.exp(guess * guess) * (math.sqrt(math.pi) / 2)
+    limit = np.where(np.abs(y) == 1, np.copysign(np.inf, y), np.nan)
+    np.copyto(out, np.where(np.abs(y) < 1, guess, limit), casting="same_kind")
