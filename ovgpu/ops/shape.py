@@ -103,7 +103,8 @@ def reshape(data: Value, pattern: Value, *, special_zero: bool) -> Value:
 def _remaining(data: Value, others: list[Dimension]) -> Dimension:
     """The dimension that -1 stands for."""
     if data.rank is None:
-        return Dimension.dynamic()
+        check(product(others) != 0, "Reshape: Cannot infer '-1' dimension with zero-size output dimension")
+        return make(1, -1) if all(d.is_static for d in others) else Dimension.dynamic()  # as OpenVINO has it
     left, right = list(data.shape.dims), list(others)
     for other in others:  # equal dimensions cancel, so that [?, 8, 4] -> [?, -1] keeps its 32
         for position, mine in enumerate(left):
@@ -130,7 +131,8 @@ def _remaining(data: Value, others: list[Dimension]) -> Dimension:
             f"({total.get_length()} by {divisor.get_length()})",
         )
     # Whatever the sizes are, the division leaves no remainder: so the lower bound is rounded up, the upper one down.
-    return dims.merge(dims.ceildiv(total, divisor), dims.floordiv(total, divisor)) or Dimension.dynamic()
+    exact = dims.merge(dims.ceildiv(total, divisor), dims.floordiv(total, divisor))
+    return Dimension.dynamic() if exact is None else exact
 
 
 # ---- Squeeze, Unsqueeze ---------------------------------------------------------------------------------------------

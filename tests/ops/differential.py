@@ -81,7 +81,10 @@ class Data:
         if self.type == "boolean":
             return rng.random(self.shape) < 0.5
         if element_type.is_real():
-            low, high = -3.0 if self.low is None else self.low, 3.0 if self.high is None else self.high
+            low, high = (
+                -3.0 if self.low is None else self.low,
+                3.0 if self.high is None else self.high,
+            )
             return rng.uniform(low, high, self.shape).astype(dtype)
         top = {1: 1, 2: 3, 3: 7}.get(element_type.bitwidth, 9)
         least = -min(top, 8) if element_type.is_signed() else 0
@@ -107,7 +110,11 @@ class Const:
 
 
 def data(
-    shape: Sequence[int], type: str = "f32", low: float | None = None, high: float | None = None, values: Any = None
+    shape: Sequence[int],
+    type: str = "f32",
+    low: float | None = None,
+    high: float | None = None,
+    values: Any = None,
 ) -> Data:
     """A model input. Without ``values`` they are drawn from [low, high]: [-3, 3] for floats, small for integers."""
     return Data(tuple(shape), type, low, high, values)
@@ -142,7 +149,9 @@ class Case:
     values: bool = True
 
     def __str__(self) -> str:
-        shown = [_show(a) for a in self.arguments] + [f"{k}={_show(v)}" for k, v in self.keywords.items()]
+        shown = [_show(a) for a in self.arguments] + [
+            f"{k}={_show(v)}" for k, v in self.keywords.items()
+        ]
         return f"opset{self.opset}.{self.factory}({', '.join(shown)})"
 
     # ---- the whole comparison -----------------------------------------------------------------------------------
@@ -158,7 +167,9 @@ class Case:
         assert mine.node.get_type_name() == theirs.node.get_type_name()
         assert mine.node.get_type_info().version_id == theirs.node.get_type_info().version_id
         if self.attributes:
-            assert _normal_attributes(mine.node) == _normal_attributes(theirs.node), "attributes differ"
+            assert _normal_attributes(mine.node) == _normal_attributes(theirs.node), (
+                "attributes differ"
+            )
         self._compare_outputs(mine, theirs, "static")
         if self.values:
             self._compare_values(mine, theirs)
@@ -168,10 +179,17 @@ class Case:
         shapes = [RELAXATIONS[relaxation](i, d.shape) for i, d in enumerate(self.parameters())]
         if all(s is not None and all(low == high for low, high in s) for s in shapes):
             return
-        theirs, mine = _attempt(lambda: self.build_theirs(shapes)), _attempt(lambda: self.build_mine(shapes))
+        theirs, mine = (
+            _attempt(lambda: self.build_theirs(shapes)),
+            _attempt(lambda: self.build_mine(shapes)),
+        )
         if isinstance(theirs, Refused) or isinstance(mine, Refused):
-            assert isinstance(theirs, Refused), f"{relaxation} {shapes}: ovgpu refused what openvino accepts: {mine}"
-            assert isinstance(mine, Refused), f"{relaxation} {shapes}: ovgpu accepts what openvino refused: {theirs}"
+            assert isinstance(theirs, Refused), (
+                f"{relaxation} {shapes}: ovgpu refused what openvino accepts: {mine}"
+            )
+            assert isinstance(mine, Refused), (
+                f"{relaxation} {shapes}: ovgpu accepts what openvino refused: {theirs}"
+            )
             return
         self._compare_outputs(mine, theirs, f"{relaxation} {shapes}")
 
@@ -182,7 +200,11 @@ class Case:
 
     # ---- building -------------------------------------------------------------------------------------------------
     def parameters(self) -> list[Data]:
-        return [item for item in _leaves((self.arguments, tuple(self.keywords.values()))) if isinstance(item, Data)]
+        return [
+            item
+            for item in _leaves((self.arguments, tuple(self.keywords.values())))
+            if isinstance(item, Data)
+        ]
 
     def build_mine(self, shapes: Sequence[Any] | None = None) -> _Built:
         return self._build("ovgpu", _mine_parameter, _mine_constant, shapes)
@@ -190,7 +212,9 @@ class Case:
     def build_theirs(self, shapes: Sequence[Any] | None = None) -> _Built:
         return self._build("openvino", _their_parameter, _their_constant, shapes)
 
-    def _build(self, package: str, parameter: Callable, constant: Callable, shapes: Sequence[Any] | None) -> _Built:
+    def _build(
+        self, package: str, parameter: Callable, constant: Callable, shapes: Sequence[Any] | None
+    ) -> _Built:
         made: list[Any] = []
 
         def build(item: Any) -> Any:
@@ -207,17 +231,28 @@ class Case:
 
         arguments = [build(a) for a in self.arguments]
         keywords = {k: build(v) for k, v in self.keywords.items()}
-        node = getattr(import_module(f"{package}.opset{self.opset}"), self.factory)(*arguments, **keywords)
+        node = getattr(import_module(f"{package}.opset{self.opset}"), self.factory)(
+            *arguments, **keywords
+        )
         return _Built(node, made)
 
     # ---- comparing ------------------------------------------------------------------------------------------------
     def _compare_outputs(self, mine: _Built, theirs: _Built, how: str) -> None:
-        assert mine.node.get_output_size() == theirs.node.get_output_size(), f"{how}: number of outputs"
+        assert mine.node.get_output_size() == theirs.node.get_output_size(), (
+            f"{how}: number of outputs"
+        )
         for i in range(theirs.node.get_output_size()):
             expected_type = theirs.node.get_output_element_type(i).to_string()
-            assert mine.node.get_output_element_type(i).to_string() == expected_type, f"{how}: type of output {i}"
-            expected, got = theirs.node.get_output_partial_shape(i), mine.node.get_output_partial_shape(i)
-            assert str(got) == str(expected), f"{how}: shape of output {i} is {got}, openvino says {expected}"
+            assert mine.node.get_output_element_type(i).to_string() == expected_type, (
+                f"{how}: type of output {i}"
+            )
+            expected, got = (
+                theirs.node.get_output_partial_shape(i),
+                mine.node.get_output_partial_shape(i),
+            )
+            assert str(got) == str(expected), (
+                f"{how}: shape of output {i} is {got}, openvino says {expected}"
+            )
             if self.symbols and not expected.rank.is_dynamic:
                 assert mine.symbols_of(i) == theirs.symbols_of(i), f"{how}: symbols of output {i}"
 
@@ -235,7 +270,9 @@ class Case:
                 element_type = theirs.node.get_output_element_type(i).to_string()
                 self._compare_arrays(got, want, element_type, f"output {i} of {layout} inputs")
 
-    def _compare_arrays(self, got: np.ndarray, want: np.ndarray, element_type: str, what: str) -> None:
+    def _compare_arrays(
+        self, got: np.ndarray, want: np.ndarray, element_type: str, what: str
+    ) -> None:
         assert got.shape == want.shape, f"{what}: shape"
         assert got.dtype == want.dtype, f"{what}: dtype"
         if element_type not in TOLERANCES:
@@ -275,7 +312,9 @@ class _Built:
 _OPTIONS = ("rtol", "atol", "oracle", "relax", "symbols", "attributes", "values")
 
 
-def cases(factory: str, *arguments: Any, opset: int = 16, T: str | None = None, **keywords: Any) -> Iterator[Case]:
+def cases(
+    factory: str, *arguments: Any, opset: int = 16, T: str | None = None, **keywords: Any
+) -> Iterator[Case]:
     """Cases of one factory call, one for each element type in ``T`` (inputs of type ``"T"`` take it).
 
     Args:
@@ -328,7 +367,9 @@ RELAXATIONS: dict[str, Callable[[int, tuple[int, ...]], tuple[Bounds, ...] | Non
     "bounded": lambda _, shape: tuple((min(1, d), d + 2) for d in shape),
     "rank": lambda _, shape: None,
     "first rank": lambda i, shape: None if i == 0 else tuple((d, d) for d in shape),
-    "batch": lambda _, shape: tuple((0, -1) if axis == 0 else (d, d) for axis, d in enumerate(shape)),
+    "batch": lambda _, shape: tuple(
+        (0, -1) if axis == 0 else (d, d) for axis, d in enumerate(shape)
+    ),
     "first input": lambda i, shape: tuple((0, -1) if i == 0 else (d, d) for d in shape),
     "last dimension": lambda _, shape: (
         *((d, d) for d in shape[:-1]),
@@ -394,7 +435,11 @@ def host_array(tensor: ov.Tensor) -> np.ndarray:
     if element_type is Type.string:
         return np.array(tensor.str_data, dtype=object).reshape(shape)
     count = math.prod(shape)
-    stored = np.ascontiguousarray(tensor.data).reshape(-1).view(np.uint8) if count else np.empty(0, np.uint8)
+    stored = (
+        np.ascontiguousarray(tensor.data).reshape(-1).view(np.uint8)
+        if count
+        else np.empty(0, np.uint8)
+    )
     if element_type.bitwidth >= 8:
         return stored.view(element_type.host_dtype).reshape(shape).copy()
     codes = unpack_codes(stored, element_type.bitwidth, count)
@@ -408,13 +453,20 @@ def _core() -> ov.Core:
     return ov.Core()
 
 
-def run_theirs(node: Any, parameters: list[Any], arrays: Sequence[np.ndarray], oracle: str) -> list[np.ndarray]:
+def run_theirs(
+    node: Any, parameters: list[Any], arrays: Sequence[np.ndarray], oracle: str
+) -> list[np.ndarray]:
     """Outputs of the real package's CPU device, or of its reference implementation (``oracle="evaluate"``)."""
     results = [ov.opset1.result(node.output(i)) for i in range(node.get_output_size())]
     model = ov.Model(results, parameters)
-    tensors = [openvino_tensor(a, p.get_element_type().to_string()) for a, p in zip(arrays, parameters, strict=True)]
+    tensors = [
+        openvino_tensor(a, p.get_element_type().to_string())
+        for a, p in zip(arrays, parameters, strict=True)
+    ]
     if oracle == "evaluate":
-        outputs = [ov.Tensor(node.get_output_element_type(i), ov.Shape([])) for i in range(len(results))]
+        outputs = [
+            ov.Tensor(node.get_output_element_type(i), ov.Shape([])) for i in range(len(results))
+        ]
         assert model.evaluate(outputs, tensors), "openvino has no reference implementation"
         return [host_array(t) for t in outputs]
     request = _core().compile_model(model, "CPU", ORACLE_CONFIG).create_infer_request()
@@ -458,6 +510,10 @@ def _normal(value: Any) -> Any:
         return int(value)
     if isinstance(value, (float, np.floating)):
         return float(np.float32(value))
-    if isinstance(value, (list, tuple, np.ndarray)) or type(value).__name__ in ("Shape", "Strides", "AxisSet"):
+    if isinstance(value, (list, tuple, np.ndarray)) or type(value).__name__ in (
+        "Shape",
+        "Strides",
+        "AxisSet",
+    ):
         return [_normal(x) for x in value]
     return str(value)
