@@ -8,10 +8,12 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ovgpu.graph.any import RTMap
+from ovgpu.graph.model_editing import ModelEditing
 from ovgpu.graph.node import Node
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.port import ConstOutput, Output
 from ovgpu.graph.special import Parameter, Result
+from ovgpu.graph.state import Assign, ReadValue
 
 if TYPE_CHECKING:
     from ovgpu.graph.variable import Variable
@@ -50,7 +52,7 @@ def topological_order(roots: Iterable[Node]) -> list[Node]:
     return order
 
 
-class Model:
+class Model(ModelEditing):
     """A graph with named inputs and outputs.
 
     Args:
@@ -87,8 +89,7 @@ class Model:
         self._variables = list(variables) if variables is not None else []
         order = self.get_ordered_ops()
         self._check_parameters(order)
-        if variables is None:
-            self._collect_variables(order)
+        self._collect_variables(order)
         for port in [*self._parameters, *self._results]:
             descriptor = port._outputs[0]
             if not descriptor._names:
@@ -105,10 +106,14 @@ class Model:
                 )
 
     def _collect_variables(self, order: Sequence[Node]) -> None:
+        by_id = {v.info.variable_id: v for v in self._variables}
         for node in order:
-            variable = getattr(node, "variable", None) if node.get_type_name() in ("ReadValue", "Assign") else None
-            if variable is not None and all(v is not variable for v in self._variables):
-                self._variables.append(variable)
+            if isinstance(node, (ReadValue, Assign)):
+                # Assign("id") makes a variable of its own, which is the one that ReadValue("id") has.
+                variable = by_id.setdefault(node.variable_id, node.variable)
+                if node.variable is not variable:
+                    node.variable = variable
+        self._variables = list(by_id.values())
 
     # ---- nodes ------------------------------------------------------------------------------------------------------
     def get_ordered_ops(self) -> list[Node]:
@@ -262,7 +267,30 @@ class Model:
 
         return clone_model(self)
 
+    def __copy__(self) -> Model:
+        raise TypeError("Cannot copy 'openvino.Model'. Please, use deepcopy instead.")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Model:
+        return self.clone()
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
+        """Let go of the graph; the object is of no use afterwards."""
+        self.__dict__.clear()
+
+    def __getattr__(self, name: str) -> Any:
+        # Only reached when normal look-up fails.
+        if "_results" not in self.__dict__ and not name.startswith("__"):
+            raise AttributeError(
+                f"'Model' object has no attribute '{name}' or attribute is no longer accessible."
+            )
+        raise AttributeError(f"'openvino._pyopenvino.Model' object has no attribute '{name}'")
+
     def __repr__(self) -> str:
+        if "_results" not in self.__dict__:
+            return "None"
         return f"<Model: '{self.get_friendly_name()}'\n{ports_text(self.inputs, self.outputs)}>"
 
 

@@ -47,22 +47,40 @@ _RESULT = _declare("Result", _result_infer)
 
 
 class _LayoutMixin:
-    """Layout of a model port, stored in the run-time information under ``layout_0``."""
+    """Layout of a model port, in the run-time information of its tensor under ``layout_0``."""
 
-    rt_info: Any
+    output: Any  # Node.output
 
     def get_layout(self) -> Layout:
-        stored = self.rt_info.get("layout_0") if "layout_0" in self.rt_info else None
-        value = getattr(stored, "value", stored)
-        if value is None:
-            return Layout("")
-        return value if isinstance(value, Layout) else Layout(str(value))
+        """The layout; the empty one when none was set."""
+        stored = self.output(0).get_rt_info().get("layout_0")
+        if stored is None:
+            return Layout()
+        return stored.value if isinstance(stored.value, Layout) else Layout(str(stored.value))
 
     def set_layout(self, layout: Layout) -> None:
-        """Attach a layout. Raises TypeError for anything but a Layout, RuntimeError when it does not fit the shape."""
+        """Attach a layout; the empty one takes it away.
+
+        Raises:
+            TypeError: for anything but a Layout.
+            RuntimeError: the layout does not fit the shape.
+        """
         if not isinstance(layout, Layout):
             raise TypeError(f"set_layout takes a Layout, got {type(layout).__name__}")
-        self.rt_info["layout_0"] = layout
+        port = self.output(0)
+        info, value = port.get_rt_info(), port.tensor.value
+        if layout.empty:
+            if "layout_0" in info:
+                del info["layout_0"]
+            return
+        if not layout.fits(value.shape):
+            node = port.get_node()
+            described = f"{node.get_type_info().version_id}::{node.get_type_name()} {node.get_friendly_name()}[0]"
+            raise RuntimeError(
+                f"Can't set layout for Parameter/Result {described}:{value.type.to_string()}{value.shape}: "
+                f"layout {layout} is not compatible with shape {value.shape}"
+            )
+        info["layout_0"] = layout
 
     @property
     def layout(self) -> Layout:
@@ -81,9 +99,13 @@ class Parameter(_LayoutMixin, Node):
         shape: Shape or PartialShape.
     """
 
-    def __init__(self, element_type: Type, shape: Shape | PartialShape | Sequence[Any] | str) -> None:
+    def __init__(
+        self, element_type: Type, shape: Shape | PartialShape | Sequence[Any] | str
+    ) -> None:
         if not isinstance(element_type, Type):
-            raise TypeError(f"Parameter takes an element type such as Type.f32, got {element_type!r}")
+            raise TypeError(
+                f"Parameter takes an element type such as Type.f32, got {element_type!r}"
+            )
         self._type = element_type
         self._partial_shape = PartialShape(shape)
         super().__init__(_PARAMETER, [], {})
@@ -125,7 +147,9 @@ class Parameter(_LayoutMixin, Node):
         self._partial_shape = PartialShape(partial_shape)
 
     def __repr__(self) -> str:
-        return f"<Parameter: '{self.get_friendly_name()}' ({self._partial_shape}, {self._type._c_name})>"
+        # The C++ names of f32 and f64, unlike Type's own texts.
+        name = {"f32": "float", "f64": "double"}.get(self._type.to_string(), self._type._c_name)
+        return f"<Parameter: '{self.get_friendly_name()}' ({self._partial_shape}, {name})>"
 
 
 class Result(_LayoutMixin, Node):
@@ -158,7 +182,9 @@ class Constant(Node):
         element_type, shape, storage, owner = constant_storage(*args, **kwargs)
         self._init_storage(element_type, shape, storage, owner)
 
-    def _init_storage(self, element_type: Type, shape: tuple[int, ...], storage: np.ndarray, owner: Any) -> None:
+    def _init_storage(
+        self, element_type: Type, shape: tuple[int, ...], storage: np.ndarray, owner: Any
+    ) -> None:
         self._type = element_type
         self._shape = shape
         #: Packed bytes (1-D uint8) for types below 8 bits, else an array of the shape in the type's host dtype.
@@ -167,7 +193,9 @@ class Constant(Node):
         super().__init__(_CONSTANT, [], {})
 
     @classmethod
-    def from_storage(cls, element_type: Type, shape: Sequence[int], storage: np.ndarray, owner: Any = None) -> Constant:
+    def from_storage(
+        cls, element_type: Type, shape: Sequence[int], storage: np.ndarray, owner: Any = None
+    ) -> Constant:
         """A constant over memory laid out as in IR weight files, without a copy.
 
         Args:
@@ -217,7 +245,11 @@ class Constant(Node):
         self._set_values([value])
 
     def get_attributes(self) -> dict[str, Any]:
-        return {"element_type": self._type.to_string(), "shape": Shape(list(self._shape)), "value": self._storage}
+        return {
+            "element_type": self._type.to_string(),
+            "shape": Shape(list(self._shape)),
+            "value": self._storage,
+        }
 
     def get_element_type(self) -> Type:
         return self._type
