@@ -219,9 +219,9 @@ def _transposed_spatial(data_dims: Sequence[Dimension], kernel: Sequence[Dimensi
     factory="convolution_backprop_data(data, filters, strides, output_shape, pads_begin, pads_end, "
             "dilations, auto_pad=None, output_padding=None)")  # fmt: skip
 def convolution_backprop_data(data: Value, filters: Value, output_shape: Value | None = None, *,
-                              strides: list[int], dilations: list[int] = (), pads_begin: list[int] = (),
-                              pads_end: list[int] = (), auto_pad: AutoPad = "explicit",
-                              output_padding: list[int] = ()) -> Value:  # fmt: skip
+                              strides: list[int], dilations: list[int] = [], pads_begin: list[int] = [],
+                              pads_end: list[int] = [], auto_pad: AutoPad = "explicit",
+                              output_padding: list[int] = []) -> Value:  # fmt: skip
     """ConvolutionBackpropData-1 (transposed convolution): ``filters`` are ``[C_in, C_out, kernel...]``.
 
     ``output_shape`` gives the spatial dimensions of the result; without it each is
@@ -244,9 +244,9 @@ def convolution_backprop_data(data: Value, filters: Value, output_shape: Value |
     factory="group_convolution_backprop_data(data, filters, strides, output_shape, pads_begin, "
             "pads_end, dilations, auto_pad='EXPLICIT', output_padding=None)")  # fmt: skip
 def group_convolution_backprop_data(data: Value, filters: Value, output_shape: Value | None = None, *,
-                                    strides: list[int], pads_begin: list[int] = (), pads_end: list[int] = (),
-                                    dilations: list[int] = (), auto_pad: AutoPad = "explicit",
-                                    output_padding: list[int] = ()) -> Value:  # fmt: skip
+                                    strides: list[int], pads_begin: list[int] = [], pads_end: list[int] = [],
+                                    dilations: list[int] = [], auto_pad: AutoPad = "explicit",
+                                    output_padding: list[int] = []) -> Value:  # fmt: skip
     """GroupConvolutionBackpropData-1: transposed convolution with ``filters`` ``[G, C_in/G, C_out/G, kernel...]``."""
     _check_operands(data, filters, 3, "GroupConvolutionBackpropData")
     rank = _spatial_rank(data, filters, 3, strides, pads_begin, dilations)
@@ -281,11 +281,11 @@ def _deformable(data: Value, offsets: Value, filters: Value, mask: Value | None,
     offset_dims = _dims_or_unknown(offsets, 4)
     _check_channels(data_dims[1], dims.mul(filter_dims[1], group))
     kernel_size = dims.mul(filter_dims[2], filter_dims[3])
-    for name, value, per_point in (("offsets", offsets, 2), ("mask", mask, 1)):
-        if value is not None and value.rank == 4:
-            check(dims.merge(value.dims[1], dims.mul(kernel_size, per_point * deformable_group)) is not None,
+    for name, points, per_point in (("offsets", offsets, 2), ("mask", mask, 1)):
+        if points is not None and points.rank == 4:
+            check(dims.merge(points.dims[1], dims.mul(kernel_size, per_point * deformable_group)) is not None,
                   f"The channels dimension of {name} input is not compatible with filters and "
-                  f"'deformable group' attribute: {value.shape}")  # fmt: skip
+                  f"'deformable group' attribute: {points.shape}")  # fmt: skip
     spatial = _windows(
         data_dims[2:], filter_dims[2:], strides, pads_begin, pads_end, dilations, auto_pad
     )

@@ -47,6 +47,8 @@ FAMILIES = (
     "reduction",
     "matmul",
     "convolution",
+    "transposed_convolution",
+    "special_convolution",
     "pooling",
     "normalization",
     "movement",
@@ -59,7 +61,12 @@ FAMILIES = (
     "control_flow",
     "state",
     "image",
+    "interpolate",
+    "roi",
+    "color",
     "detection",
+    "nms",
+    "proposal",
     "detectron",
     "quantization",
     "sorting",
@@ -146,7 +153,9 @@ class Attribute:
 
     __slots__ = ("_convert", "choices", "default", "kind", "name", "nullable")
 
-    def __init__(self, name: str, annotation: str, default: Any, names: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, name: str, annotation: str, default: Any, names: dict[str, Any] | None = None
+    ) -> None:
         self.name = name
         self.default = default
         self.choices: tuple[str, ...] | None = None
@@ -244,7 +253,9 @@ class OpDeclaration:
         """Fewest and most inputs (None: any number)."""
         kinds = inspect.Parameter
         parameters = self.signature.parameters.values()
-        positional = [p for p in parameters if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)]
+        positional = [
+            p for p in parameters if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)
+        ]
         fewest = sum(p.default is kinds.empty for p in positional)
         variadic = any(p.kind is kinds.VAR_POSITIONAL for p in parameters)
         return fewest, None if variadic else len(positional)
@@ -264,7 +275,9 @@ class OpDeclaration:
             if name in given:
                 complete[name] = attribute.convert(self.name, given[name])
             elif attribute.required:
-                raise OpError(f"{self.name} ({self.version}) needs the attribute '{name}' ({attribute.kind})")
+                raise OpError(
+                    f"{self.name} ({self.version}) needs the attribute '{name}' ({attribute.kind})"
+                )
             else:
                 default = attribute.default
                 complete[name] = list(default) if isinstance(default, (list, tuple)) else default
@@ -276,12 +289,20 @@ class OpDeclaration:
             )
         return complete
 
-    def infer_values(self, inputs: list[Value | None], attributes: dict[str, Any]) -> tuple[Value, ...]:
+    def infer_values(
+        self, inputs: list[Value | None], attributes: dict[str, Any]
+    ) -> tuple[Value, ...]:
         """Output values for ``inputs``, able to derive their elements on demand."""
         fewest, most = self.input_range
         if not fewest <= len(inputs) or (most is not None and len(inputs) > most):
-            expected = str(fewest) if fewest == most else f"{fewest} to {'any number' if most is None else most}"
-            raise OpError(f"{self.name} takes {expected} inputs ({', '.join(self.input_names)}), got {len(inputs)}")
+            expected = (
+                str(fewest)
+                if fewest == most
+                else f"{fewest} to {'any number' if most is None else most}"
+            )
+            raise OpError(
+                f"{self.name} takes {expected} inputs ({', '.join(self.input_names)}), got {len(inputs)}"
+            )
         result = self.infer(*inputs, **attributes)
         outputs = result if isinstance(result, tuple) else (result,)
         if self.values is not None:
@@ -344,7 +365,9 @@ class Registry:
             return next((d for d in versions if d.version == opset), None)
         number = int(str(opset).removeprefix("opset"))
         fitting = [
-            d for d in versions if d.domain == "opset" and d.opset <= number and (d.until is None or number < d.until)
+            d
+            for d in versions
+            if d.domain == "opset" and d.opset <= number and (d.until is None or number < d.until)
         ]
         return fitting[-1] if fitting else None
 
@@ -363,6 +386,7 @@ def op(
     ir_names: Iterable[str] = (),
     values: ValuesFunction | None = None,
     domain: str = "opset",
+    node_class: type[Node] | None = None,
 ) -> Callable[[InferFunction], InferFunction]:
     """Declare an operation; see the module's docstring.
 
@@ -379,23 +403,24 @@ def op(
             an array of numbers or intervals (a tuple for several outputs), or None when nothing is known. The rules in
             :mod:`ovgpu.ops.value_rules` cover most operations.
         domain: ``opset``, or another version string for operations outside the opsets.
+        node_class: class of its nodes; None for :class:`~ovgpu.graph.node.Node`.
     """
 
     def declare(infer: InferFunction) -> InferFunction:
-        registry.add(
-            OpDeclaration(
-                name,
-                int(opsets),
-                infer,
-                until=until,
-                factory=factory,
-                factory_opset=factory_opset,
-                python_names=python_names,
-                ir_names=ir_names,
-                values=values,
-                domain=domain,
-            )
+        declaration = OpDeclaration(
+            name,
+            int(opsets),
+            infer,
+            until=until,
+            factory=factory,
+            factory_opset=factory_opset,
+            python_names=python_names,
+            ir_names=ir_names,
+            values=values,
+            domain=domain,
         )
+        declaration.node_class = node_class
+        registry.add(declaration)
         return infer
 
     return declare

@@ -38,6 +38,22 @@ def _convolutions(name: str, channels: int, filters):
                          attributes=False, **TOLERANCE)  # fmt: skip
 
 
+def _transposed(name: str, channels: int, filters):
+    for strides, before, after, dilations, extra in (
+        ([1, 1], [0, 0], [0, 0], [1, 1], [0, 0]),
+        ([2, 1], [1, 2], [0, 1], [1, 2], [1, 0]),
+        ([3, 2], [2, 0], [3, 1], [2, 1], [0, 1]),
+    ):
+        yield from cases(name, data([2, channels, 6, 7]), filters, strides, pads_begin=before, pads_end=after,
+                         dilations=dilations, output_padding=extra, auto_pad="explicit", **TOLERANCE)  # fmt: skip
+    for auto_pad in ("same_upper", "same_lower", "valid"):
+        yield from cases(name, data([2, channels, 6, 7]), filters, [2, 2], const([11, 13]), pads_begin=[0, 0],
+                         pads_end=[0, 0], dilations=[1, 1], auto_pad=auto_pad, attributes=False,
+                         **TOLERANCE)  # fmt: skip
+    yield from cases(name, data([1, channels, 5, 5]), filters, [2, 2], const([9, 10]), attributes=False,
+                     **TOLERANCE)  # fmt: skip
+
+
 CASES = [
     *_convolutions("convolution", 5, _filters([4, 5, 3, 3])),
     *_convolutions("convolution", 5, data([4, 5, 3, 3])),
@@ -45,6 +61,14 @@ CASES = [
     *_convolutions("group_convolution", 6, _filters([6, 1, 1, 3, 3])),
     *_convolutions("group_convolution", 6, data([6, 1, 1, 2, 3])),
     *_convolutions("group_convolution", 6, _filters([6, 2, 1, 3, 3])),
+    *_transposed("convolution_backprop_data", 5, _filters([5, 4, 3, 3])),
+    *_transposed("convolution_backprop_data", 5, data([5, 4, 3, 3])),
+    *_transposed("group_convolution_backprop_data", 6, _filters([3, 2, 4, 3, 3])),
+    *_transposed("group_convolution_backprop_data", 6, data([6, 1, 1, 3, 2])),
+    *cases("convolution_backprop_data", data([2, 3, 9]), _filters([3, 4, 3]), [2], pads_begin=[1], pads_end=[0],
+           dilations=[2], output_padding=[1], **TOLERANCE),
+    *cases("convolution_backprop_data", data([2, 3, 4, 5, 4]), _filters([3, 4, 2, 3, 2]), [2, 1, 1],
+           pads_begin=[1, 0, 0], pads_end=[0, 1, 0], dilations=[1, 2, 1], output_padding=[1, 0, 0], **TOLERANCE),
     # one and three spatial dimensions
     *cases("convolution", data([2, 3, 9]), _filters([4, 3, 3]), [2], [1], [0], [2], **TOLERANCE),
     *cases("group_convolution", data([2, 3, 9]), _filters([3, 1, 1, 3]), [2], [1], [2], [1], **TOLERANCE),

@@ -43,7 +43,7 @@ def make_epilogue(bias: np.ndarray | None, activation: Activation | None) -> Epi
     if bias is None:
         return activation
     if activation is None:
-        return lambda block: np.add(block, bias, out=block)  # type: ignore[return-value]
+        return lambda block: np.add(block, bias, out=block)
 
     def finish(block: np.ndarray) -> None:
         np.add(block, bias, out=block)
