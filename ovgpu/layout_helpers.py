@@ -7,7 +7,7 @@ from typing import Any
 from ovgpu.graph.arguments import incompatible_arguments
 from ovgpu.graph.layout import Layout
 from ovgpu.graph.port import ConstOutput, Output
-from ovgpu.graph.special import Parameter, Result
+from ovgpu.graph.special import Parameter, Result, port_layout
 
 
 def _checked(function: str, layout: Layout, result: str) -> Layout:
@@ -79,8 +79,7 @@ def get_layout(port: Output | ConstOutput) -> Layout:
             "(port: ovgpu.ConstOutput) -> ovgpu.Layout",
         ]
         raise incompatible_arguments("get_layout", signatures, (port,))
-    node: Any = port.get_node()
-    return node.get_layout() if isinstance(node, (Parameter, Result)) else Layout()
+    return port_layout(port)
 
 
 def set_layout(port: Output, layout: Layout) -> None:

@@ -15,7 +15,9 @@ from ovgpu.graph.element_type import Type
 _BOOLS = {"yes": True, "true": True, "on": True, "1": True}
 _BOOLS |= {"no": False, "false": False, "off": False, "0": False, "": False}
 _LEADING_INT = re.compile(r"\s*[+-]?\d+")
-_LEADING_FLOAT = re.compile(r"\s*[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan)", re.IGNORECASE)
+_LEADING_FLOAT = re.compile(
+    r"\s*[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan)", re.IGNORECASE
+)
 
 
 class OVAny:
@@ -189,6 +191,9 @@ class RTMap:
     def __len__(self) -> int:
         return len(self._items)
 
+    def __bool__(self) -> bool:
+        return bool(self._items)
+
     def __copy__(self) -> RTMap:
         clone = RTMap()
         clone._items.update((key, OVAny(item)) for key, item in self._items.items())
@@ -224,7 +229,9 @@ def to_text(value: Any) -> str:
 
 def as_map(value: dict) -> dict:
     """A dict whose values are `OVAny`, those that are dicts converted likewise."""
-    return {key: as_map(item) if isinstance(item, dict) else OVAny(item) for key, item in value.items()}
+    return {
+        key: as_map(item) if isinstance(item, dict) else OVAny(item) for key, item in value.items()
+    }
 
 
 def _checked_list(values: list) -> list:
@@ -238,7 +245,9 @@ def _checked_list(values: list) -> list:
 
 def _key(method: str, mapping: RTMap, key: object, result: str) -> str:
     if not isinstance(key, str):
-        raise incompatible_arguments(method, [f"(self: ovgpu.RTMap, arg0: str) -> {result}"], (mapping, key))
+        raise incompatible_arguments(
+            method, [f"(self: ovgpu.RTMap, arg0: str) -> {result}"], (mapping, key)
+        )
     return key
 
 

@@ -13,7 +13,7 @@ from ovgpu.graph.layout import Layout
 from ovgpu.graph.node import Node
 from ovgpu.graph.packing import pack_codes, sign_extend, unpack_codes
 from ovgpu.graph.partial_shape import PartialShape
-from ovgpu.graph.port import DescriptorTensor, Output
+from ovgpu.graph.port import ConstOutput, DescriptorTensor, Output
 from ovgpu.graph.shape import Shape, Strides
 from ovgpu.graph.value import Value
 from ovgpu.ops.declaration import OpDeclaration, registry
@@ -46,6 +46,14 @@ def _result_infer(data: Value) -> Value:
 _RESULT = _declare("Result", _result_infer)
 
 
+def port_layout(port: Output | ConstOutput) -> Layout:
+    """The layout attached to the tensor of a port; the empty one when there is none."""
+    stored = port.get_rt_info().get("layout_0")
+    if stored is None:
+        return Layout()
+    return stored.value if isinstance(stored.value, Layout) else Layout(str(stored.value))
+
+
 class _LayoutMixin:
     """Layout of a model port, in the run-time information of its tensor under ``layout_0``."""
 
@@ -53,10 +61,7 @@ class _LayoutMixin:
 
     def get_layout(self) -> Layout:
         """The layout; the empty one when none was set."""
-        stored = self.output(0).get_rt_info().get("layout_0")
-        if stored is None:
-            return Layout()
-        return stored.value if isinstance(stored.value, Layout) else Layout(str(stored.value))
+        return port_layout(self.output(0))
 
     def set_layout(self, layout: Layout) -> None:
         """Attach a layout; the empty one takes it away.

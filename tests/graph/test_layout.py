@@ -9,17 +9,22 @@ import re
 import openvino
 import openvino.opset13 as openvino_ops
 import pytest
-from both_packages import assert_same
+from both_packages import assert_same, outcome
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+import ovgpu
+import ovgpu.opset13 as ovgpu_ops
+from ovgpu.graph import special
 from ovgpu.graph.layout import Layout
 from ovgpu.graph.partial_shape import PartialShape
 
 TEXTS = """|NCHW|nchw|N??C|[time,?,c]|N...C|...C|...|N...|[...]|[N,...,C]|[n, c ,h]|[N,,C]|[]|[N|N]|NN|N...C...
 [N,...,...]|N*C|[N,*]|[N C]| NCHW |N C|N.C|N..C|????|?|[?]|[N,?,?]|1234|[a_b,c1]|_|__|[_a]|**SCALAR**|**scalar**
 [**SCALAR**]|[BATCH,CHANNELS,HEIGHT,WIDTH]|BATCH|[DEPTH,N]|[n,batch]|[batch,c]|[channel]|[LENGTH]|[N,]|[,N]|[ ]|N..|..|.
-[N,..]|[1a]|[?,?]|NCHW...|...NC|[..., N]|[ ... ]|[N , ... ]|[[N]]|[?a]|[N;C]|[*]|scalar""".replace("\n", "|").split("|")
+[N,..]|[1a]|[?,?]|NCHW...|...NC|[..., N]|[ ... ]|[N , ... ]|[[N]]|[?a]|[N;C]|[*]|scalar""".replace(
+    "\n", "|"
+).split("|")
 
 USES = """
 Layout()
@@ -119,6 +124,42 @@ def test_fit_like_openvino(layout, shape):
         expected = False
     assert Layout(layout).fits(PartialShape(shape)) == expected
     assert Layout(layout).fits(PartialShape.dynamic())
+
+
+PORT_STEPS = """
+helpers.get_layout(model.input(0))
+helpers.set_layout(model.input(0), package.Layout('NCHW'))
+helpers.set_layout(model.input(0), package.Layout.scalar())
+helpers.set_layout(model.input(0), 'NC')
+helpers.set_layout(model.input(0), package.Layout('NC'))
+helpers.get_layout(model.input(0))
+model.get_parameters()[0].layout
+model.get_parameters()[0].get_layout()
+sorted(model.input(0).get_rt_info())
+helpers.get_layout(model.output(0))
+helpers.set_layout(model.output(0), package.Layout('N...'))
+helpers.get_layout(model.output(0))
+model.get_results()[0].layout
+helpers.get_layout(model.get_parameters()[0].output(0))
+helpers.set_layout(model.get_results()[0].input(0).get_source_output(), package.Layout('NC'))
+helpers.get_layout(model.get_results()[0].input(0).get_source_output())
+helpers.set_layout(model.input(0), package.Layout())
+helpers.get_layout(model.input(0))
+sorted(model.input(0).get_rt_info())
+""".strip().splitlines()
+
+
+def test_layouts_of_ports_like_openvino():
+    def history(package, ops, nodes):
+        parameter = nodes.Parameter(package.Type.f32, package.PartialShape([-1, 3]))
+        parameter.set_friendly_name("x")
+        result = nodes.Result(ops.relu(parameter).output(0))
+        names = {"model": package.Model([result], [parameter], "m"), "package": package}
+        return [outcome(step, names | {"helpers": package.layout_helpers}) for step in PORT_STEPS]
+
+    ours, theirs = history(ovgpu, ovgpu_ops, special), history(openvino, openvino_ops, openvino.op)
+    for step, mine, other in zip(PORT_STEPS, ours, theirs, strict=True):
+        assert mine == other, step
 
 
 def test_names_of_dimensions():
