@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import weakref
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.partial_shape import PartialShape
+
+if TYPE_CHECKING:
+    from ovgpu.graph.state import ReadValue
 
 
 @dataclass
 class VariableInfo:
     """Shape, type and id of a variable."""
 
-    data_shape: PartialShape
-    data_type: Type
-    variable_id: str
+    data_shape: PartialShape = field(default_factory=PartialShape.dynamic)
+    data_type: Type = Type.dynamic
+    variable_id: str = ""
 
     def __repr__(self) -> str:
         return "<VariableInfo>"
@@ -25,6 +30,8 @@ class Variable:
 
     def __init__(self, info: VariableInfo) -> None:
         self._info = VariableInfo(info.data_shape, info.data_type, info.variable_id)
+        #: The ReadValue nodes: Assign must come after them in every order of execution.
+        self._readers: weakref.WeakSet[ReadValue] = weakref.WeakSet()
 
     @property
     def info(self) -> VariableInfo:
