@@ -31,7 +31,7 @@ class CompiledModel:
         self.__dict__ = other.__dict__
 
     @classmethod
-    def _create(cls, plugin_model: CompiledPlugin, loaded_from_cache: bool = False) -> CompiledModel:
+    def _create(cls, plugin_model: CompiledPlugin, loaded_from_cache: bool | None = None) -> CompiledModel:
         compiled = cls.__new__(cls)
         compiled._plugin_model = plugin_model
         compiled._ports = PortTable(plugin_model.inputs, plugin_model.outputs)
@@ -41,7 +41,8 @@ class CompiledModel:
 
     _plugin_model: CompiledPlugin
     _ports: PortTable
-    _loaded_from_cache: bool
+    #: None: the plugin knows (devices made of others).
+    _loaded_from_cache: bool | None
     _hidden_request: InferRequest | None
 
     # ---- inference ------------------------------------------------------------------------------------------------
@@ -135,7 +136,7 @@ class CompiledModel:
     def get_property(self, property: str) -> Any:  # noqa: A002 - the public keyword
         """Value of a property by name. Raises RuntimeError for an unknown one."""
         name = str(property)
-        if name == "LOADED_FROM_CACHE":
+        if name == "LOADED_FROM_CACHE" and self._loaded_from_cache is not None:
             return self._loaded_from_cache
         return self._plugin_model.get_property(name)
 

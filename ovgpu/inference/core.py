@@ -12,10 +12,10 @@ from ovgpu.graph.arguments import incompatible_arguments
 from ovgpu.graph.model import Model
 from ovgpu.graph.tensor import Tensor
 from ovgpu.inference.compiled_model import CompiledModel
-from ovgpu.inference.device_name import VIRTUAL, DeviceName
-from ovgpu.inference.model_cache import ModelCache
+from ovgpu.plugins.device_name import VIRTUAL, DeviceName
+from ovgpu.plugins.model_cache import ModelCache
 from ovgpu.plugins.plugin import Plugin
-from ovgpu.plugins.properties import PropertyTable, plain, plain_config
+from ovgpu.plugins.properties import plain_config
 from ovgpu.plugins.registry import PluginRegistry
 from ovgpu.version import Version
 
@@ -121,7 +121,8 @@ class Core:
             return self.read_model(source, weights, {"ENABLE_MMAP": options.globals["ENABLE_MMAP"]})
 
         if cache is None or not options.can_cache:
-            return CompiledModel._create(plugin.compile_model(read(), options.device))
+            compiled = plugin.compile_model(read(), options.device)
+            return CompiledModel._create(compiled, False if options.can_cache else None)
         plugin_model, cached = cache.compile(plugin, device, source, weights, read, options.device)
         return CompiledModel._create(plugin_model, loaded_from_cache=cached)
 
@@ -143,12 +144,12 @@ class Core:
                 merged[key] = given[key]
         if plugin.properties.is_set("CACHE_DIR") and "CACHE_DIR" not in given:
             merged["CACHE_DIR"] = plugin.properties.get("CACHE_DIR")
-        per_device = merged.pop("DEVICE_PROPERTIES", None)
-        if per_device and "DEVICE_PROPERTIES" not in plugin.properties:
-            given |= plain_config(plain(per_device.get(plugin.name, {})))
-        virtual = device.plugin in VIRTUAL
-        resolved = plugin.properties.resolve(device.config | given) if not virtual else device.config | given
-        return _CompileOptions(resolved, merged, can_cache=not virtual)
+        if device.plugin in VIRTUAL:
+            # Virtual devices sort out what is theirs, and cache what the devices behind them compile.
+            return _CompileOptions(merged | device.config | given, merged, can_cache=False)
+        per_device = plain_config(merged.pop("DEVICE_PROPERTIES", None) or {})
+        given |= plain_config(per_device.get(plugin.name, {}))
+        return _CompileOptions(plugin.properties.resolve(device.config | given), merged, can_cache=True)
 
     def import_model(
         self, model_stream: bytes | BytesIO | Tensor, device_name: str, config: Mapping[str, Any] | None = None
@@ -173,7 +174,7 @@ class Core:
         device = DeviceName.parse(device_name)
         plugin = self._registry.get(device.plugin)
         options = self._compile_options(plugin, device, config)
-        return CompiledModel._create(plugin.import_model(blob, options.device))
+        return CompiledModel._create(plugin.import_model(blob, options.device), False)
 
     def query_model(
         self, model: Model, device_name: str, config: Mapping[str, Any] | None = None
@@ -380,6 +381,3 @@ def compile_model(
 ) -> CompiledModel:
     """Compile a model on a Core of its own; see :meth:`Core.compile_model`."""
     return Core().compile_model(model, device_name, config)
-
-
-__all__ = ["Core", "PropertyTable", "compile_model"]

@@ -19,7 +19,7 @@ import numpy as np
 
 from ovgpu.graph.model import Model
 from ovgpu.graph.tensor import Tensor
-from ovgpu.inference.device_name import DeviceName
+from ovgpu.plugins.device_name import DeviceName
 from ovgpu.plugins.plugin import CompiledPlugin, Plugin
 from ovgpu.version import __version__
 

@@ -1,0 +1,1 @@
+"""Devices made of others: AUTO, MULTI, HETERO and BATCH."""
