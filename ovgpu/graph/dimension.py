@@ -381,7 +381,9 @@ def broadcast_merge(a: Dimension, b: Dimension) -> Dimension | None:
     if a_has_one and b_has_one:
         low = min(a._min, b._min)
         high = -1 if a._max < 0 or b._max < 0 else max(a._max, b._max)
-        return make(low, high)
+        # An unmarked dimension does not say that it differs, so the mark of the other one stays.
+        symbol = a._symbol or b._symbol
+        return make(low, high, symbol if a._symbol is None or b._symbol is None else None)
     if a_has_one:
         return b
     if b_has_one:

@@ -358,10 +358,9 @@ def broadcast_numpy(a: PartialShape, b: PartialShape) -> PartialShape | None:
     """The shape of numpy-style broadcasting: aligned at the end, 1 stretches. None: impossible."""
     if a._dims is None or b._dims is None:
         return PartialShape.dynamic()
-    longer, shorter = (a._dims, b._dims) if len(a._dims) >= len(b._dims) else (b._dims, a._dims)
-    lead = len(longer) - len(shorter)
-    merged = list(longer[:lead])
-    for x, y in zip(longer[lead:], shorter, strict=True):
+    lead = len(a._dims) - len(b._dims)
+    merged = list(a._dims[:lead] if lead > 0 else b._dims[: max(-lead, 0)])
+    for x, y in zip(a._dims[max(lead, 0) :], b._dims[max(-lead, 0) :], strict=True):
         dim = dimensions.broadcast_merge(x, y)
         if dim is None:
             return None

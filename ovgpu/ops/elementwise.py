@@ -389,7 +389,9 @@ def select(
     check(element_type is not None, "Argument 1 and 2 element types must match.")
     assert element_type is not None
     shape = broadcast_shapes(then.shape, otherwise.shape, auto_broadcast)
-    return Value(element_type, broadcast_shapes(shape, condition.shape, auto_broadcast))
+    if auto_broadcast == "pdpd":
+        return Value(element_type, broadcast_shapes(shape, condition.shape, auto_broadcast))
+    return Value(element_type, broadcast_shapes(condition.shape, shape, auto_broadcast))
 
 
 # ---- second names of factories --------------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ class Data:
         if self.values is not None:
             return np.asarray(self.values).astype(dtype).reshape(self.shape)
         if self.type == "boolean":
-            return rng.random(self.shape) < 0.5
+            return np.asarray(rng.random(self.shape) < 0.5)
         if element_type.is_real():
             low, high = (
                 -3.0 if self.low is None else self.low,
@@ -167,9 +167,8 @@ class Case:
         assert mine.node.get_type_name() == theirs.node.get_type_name()
         assert mine.node.get_type_info().version_id == theirs.node.get_type_info().version_id
         if self.attributes:
-            assert _normal_attributes(mine.node) == _normal_attributes(theirs.node), (
-                "attributes differ"
-            )
+            got, expected = _normal_attributes(mine.node), _normal_attributes(theirs.node)
+            assert got == expected, f"attributes {got}, openvino has {expected}"
         self._compare_outputs(mine, theirs, "static")
         if self.values:
             self._compare_values(mine, theirs)
@@ -254,7 +253,10 @@ class Case:
                 f"{how}: shape of output {i} is {got}, openvino says {expected}"
             )
             if self.symbols and not expected.rank.is_dynamic:
-                assert mine.symbols_of(i) == theirs.symbols_of(i), f"{how}: symbols of output {i}"
+                known, marks = theirs.symbols_of(i), mine.symbols_of(i)
+                assert marks == known, (
+                    f"{how}: symbols of output {i} ({got}) are {marks}, openvino has {known}"
+                )
 
     def draw(self) -> list[np.ndarray]:
         """Input arrays: the same ones for the same case."""

@@ -53,6 +53,7 @@ CASES += cases("bitwise_or", data([2, 3], "T"), data([3], "T"), T="i32 i64 u8 bo
 CASES += cases("bitwise_right_shift", data([2, 3], "T", 0, 9), data([3], "T", 0, 3), T="i32 i64 u8")
 CASES += cases("bitwise_not", data([2, 3], "T"), T="i32 i8 u8 boolean")
 
+# The axis of "pdpd" is no attribute here: Python's factories cannot set it, it is always 0.
 PDPD = [
     ([2, 3, 4], [2, 1, 1]),
     ([2, 3, 4], [2, 3]),
@@ -62,14 +63,25 @@ PDPD = [
 ]
 for a, b in PDPD:
     CASES += cases(
-        "add", data(a), data(b), auto_broadcast="PDPD", relax=("dynamic", "rank", "first input")
+        "add",
+        data(a),
+        data(b),
+        auto_broadcast="PDPD",
+        relax=("dynamic", "rank", "first input"),
+        attributes=False,
     )
-    CASES += cases("maximum", data(a), data(b), auto_broadcast="pdpd", relax=())
+    CASES += cases("maximum", data(a), data(b), auto_broadcast="pdpd", relax=(), attributes=False)
 CASES += cases("add", data([2, 3]), data([2, 3]), auto_broadcast="NONE")
-CASES += cases("multiply", data([2, 3]), data([2, 3]), auto_broadcast="explicit")
+CASES += cases("multiply", data([2, 3]), data([2, 3]), auto_broadcast="explicit", attributes=False)
 CASES += cases("select", data([2, 3], "boolean"), data([2, 3]), data([2, 3]), auto_broadcast="none")
 CASES += cases(
-    "select", data([1], "boolean"), data([3]), data([3]), auto_broadcast="pdpd", relax=()
+    "select",
+    data([1], "boolean"),
+    data([3]),
+    data([3]),
+    auto_broadcast="pdpd",
+    relax=(),
+    attributes=False,
 )
 CASES += cases(
     "select", data([2, 1], "boolean"), data([3], "T"), data([2, 3], "T"), T="i64 boolean u8 bf16"
@@ -90,7 +102,7 @@ CASES += cases("erfinv", data([40], low=-0.999, high=0.999), opset=17, rtol=1e-4
 CASES += cases("erf", data([100], low=-6, high=6))
 for name in ("exp", "sqrt", "log", "tanh", "cos", "cosh", "sinh"):
     CASES += cases(name, data([6], "i32", 1, 5), relax=())
-HALVES = [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 0.49999997, -0.2]
+HALVES = [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 0.49, -0.2]
 for mode in ("half_to_even", "half_away_from_zero"):
     CASES += cases("round", data([8], values=HALVES), mode)
     CASES += cases("round", data([2, 3], "T"), mode, T="f16 i32", relax=())
