@@ -26,7 +26,10 @@ class _StateNode(Node):
             self._from_user(*args, **kwargs)
 
     def _from_declaration(
-        self, declaration: OpDeclaration, inputs: Iterable[Output], attributes: dict[str, Any] | None = None
+        self,
+        declaration: OpDeclaration,
+        inputs: Iterable[Output],
+        attributes: dict[str, Any] | None = None,
     ) -> None:
         info = VariableInfo(variable_id=str((attributes or {}).get("variable_id", "")))
         if attributes and "variable_shape" in attributes:
@@ -51,7 +54,9 @@ class _StateNode(Node):
             "variable_type": info.data_type,
             "variable_shape": info.data_shape,
         }
-        super().__init__(declaration, inputs, {k: v for k, v in known.items() if k in declaration.attributes})
+        super().__init__(
+            declaration, inputs, {k: v for k, v in known.items() if k in declaration.attributes}
+        )
         self.variable = variable
         if name:
             self.set_friendly_name(name)
@@ -138,9 +143,15 @@ class Assign(_StateNode):
 
         values = [*args]
         name = kwargs.pop("name", None) or (values.pop() if len(values) == 2 else "")
-        variable = kwargs.pop("variable", None) or kwargs.pop("variable_id", None) or (values.pop() if values else None)
+        variable = (
+            kwargs.pop("variable", None)
+            or kwargs.pop("variable_id", None)
+            or (values.pop() if values else None)
+        )
         if not isinstance(variable, (str, Variable)) or values or kwargs:
-            raise TypeError("assign takes (new_value, variable, name='') or (new_value, variable_id, name='')")
+            raise TypeError(
+                "assign takes (new_value, variable, name='') or (new_value, variable_id, name='')"
+            )
         source = as_output(new_value)
         if isinstance(variable, str):
             variable = _variable_above(source, variable) or Variable(

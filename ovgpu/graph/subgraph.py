@@ -55,11 +55,17 @@ class SubgraphNode(Node):
             return
         declaration = registry.find(self._operation)
         assert declaration is not None
-        super().__init__(declaration, [a if isinstance(a, Output) else a.output(0) for a in args], {})
+        super().__init__(
+            declaration, [a if isinstance(a, Output) else a.output(0) for a in args], {}
+        )
 
     def body_models(self) -> list[Model]:
         """The bodies in their order (If: then_body, else_body)."""
-        return [self.attributes[name] for name in self._body_attributes if self.attributes[name] is not None]
+        return [
+            self.attributes[name]
+            for name in self._body_attributes
+            if self.attributes[name] is not None
+        ]
 
     def get_attributes(self) -> dict[str, Any]:
         return {}
@@ -96,7 +102,9 @@ def _adapt_body(body: Model, values: Sequence[Value]) -> None:
     """Give the parameters of ``body`` types and shapes, and infer the rest when they are new."""
     changed = False
     for parameter, value in zip(body.get_parameters(), values, strict=True):
-        if parameter._type is not value.type or not _same_shape(parameter._partial_shape, value.shape):
+        if parameter._type is not value.type or not _same_shape(
+            parameter._partial_shape, value.shape
+        ):
             parameter.set_element_type(value.type)
             parameter.set_partial_shape(value.shape)
             changed = True
@@ -108,7 +116,8 @@ def _same_shape(a: Any, b: Any) -> bool:
     if a.rank_length is None or a.rank_length != b.rank_length:
         return a.rank_length == b.rank_length
     return all(
-        x.interval() == y.interval() and x.get_symbol() == y.get_symbol() for x, y in zip(a.dims, b.dims, strict=True)
+        x.interval() == y.interval() and x.get_symbol() == y.get_symbol()
+        for x, y in zip(a.dims, b.dims, strict=True)
     )
 
 
@@ -156,7 +165,9 @@ class If(SubgraphNode):
         for index, parameter in enumerate((then_parameter, else_parameter)):
             if parameter is not None:
                 number = parameter_index(self.get_function(index), parameter)
-                self.attributes["input_descriptions"][index].append(InvariantInputDescription(position, number))
+                self.attributes["input_descriptions"][index].append(
+                    InvariantInputDescription(position, number)
+                )
 
     def set_output(self, then_result: Result, else_result: Result) -> Output:
         """Make a new output from one result of each body."""
@@ -191,7 +202,9 @@ class If(SubgraphNode):
         outputs = self._declaration.infer_values(list(inputs), self.attributes)
         parameters = [
             branch_parameters(body, inputs, descriptions)
-            for body, descriptions in zip(self.body_models(), self.attributes["input_descriptions"], strict=True)
+            for body, descriptions in zip(
+                self.body_models(), self.attributes["input_descriptions"], strict=True
+            )
         ]
         return outputs, parameters
 
@@ -218,12 +231,23 @@ class _RepeatedNode(SubgraphNode):
         return self._iterations
 
     def set_sliced_input(
-        self, parameter: Parameter, value: Output, start: int, stride: int, part_size: int, end: int, axis: int
+        self,
+        parameter: Parameter,
+        value: Output,
+        start: int,
+        stride: int,
+        part_size: int,
+        end: int,
+        axis: int,
     ) -> None:
         """Feed ``parameter`` with the slices of ``value`` along ``axis``, one for each iteration."""
-        self._add_input(SliceInputDescription, parameter, value, start, stride, part_size, end, axis)
+        self._add_input(
+            SliceInputDescription, parameter, value, start, stride, part_size, end, axis
+        )
 
-    def set_merged_input(self, body_parameter: Parameter, initial_value: Output, successive_value: Output) -> None:
+    def set_merged_input(
+        self, body_parameter: Parameter, initial_value: Output, successive_value: Output
+    ) -> None:
         """Feed ``body_parameter`` with ``initial_value`` first and then with a result of the body."""
         number = result_index(self.get_function(), successive_value)
         self._add_input(MergedInputDescription, body_parameter, initial_value, number)
@@ -234,7 +258,9 @@ class _RepeatedNode(SubgraphNode):
 
     def _add_input(self, kind: Any, parameter: Parameter, value: Output, *numbers: int) -> None:
         number = parameter_index(self.get_function(), parameter)
-        self.attributes["input_descriptions"].append(kind(self._append_input(value), number, *numbers))
+        self.attributes["input_descriptions"].append(
+            kind(self._append_input(value), number, *numbers)
+        )
 
     def get_iter_value(self, body_value: Output, iteration: int = -1) -> Output:
         """A new output: a result of the body in one iteration, -1 for the last."""
@@ -294,7 +320,9 @@ class TensorIterator(_RepeatedNode):
         from ovgpu.ops.control_flow import infer_tensor_iterator
 
         a = self.attributes
-        return infer_tensor_iterator(inputs, a["body"], a["input_descriptions"], a["output_descriptions"])
+        return infer_tensor_iterator(
+            inputs, a["body"], a["input_descriptions"], a["output_descriptions"]
+        )
 
 
 class Loop(_RepeatedNode):
@@ -327,7 +355,11 @@ class Loop(_RepeatedNode):
 
         a = self.attributes
         return infer_loop(
-            inputs, a["body"], a["input_descriptions"], a["output_descriptions"], a["special_body_ports"]
+            inputs,
+            a["body"],
+            a["input_descriptions"],
+            a["output_descriptions"],
+            a["special_body_ports"],
         )
 
 
@@ -335,4 +367,3 @@ def _checked_body(body: Any) -> Model:
     if not isinstance(body, Model):
         raise TypeError(f"A body is a Model, not {type(body).__name__}")
     return body
-

@@ -1,0 +1,1 @@
+"""OpenVINO IR: the format of ``.xml`` and ``.bin`` files, read and written."""

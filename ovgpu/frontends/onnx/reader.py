@@ -1,0 +1,355 @@
+"""From an ONNX file to a Model."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ovgpu.frontends.onnx.translation import ELEMENT_TYPES, OnnxOp, constant, find_translator
+from ovgpu.graph.element_type import Type
+from ovgpu.graph.model import Model
+from ovgpu.graph.partial_shape import PartialShape
+from ovgpu.graph.port import Output
+from ovgpu.graph.special import Constant, Parameter, Result
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
+
+#: Modules that register translators.
+_TRANSLATORS = (
+    "arithmetic",
+    "control_flow",
+    "movement",
+    "network",
+    "quantization",
+    "recurrent",
+    "reduction",
+    "selection",
+    "contrib",
+)
+
+
+def _onnx() -> Any:
+    try:
+        return importlib.import_module("onnx")
+    except ImportError:
+        raise RuntimeError(
+            "Reading ONNX models needs the package onnx: pip install 'ovgpu[onnx]'"
+        ) from None
+
+
+def is_onnx(data: bytes) -> bool:
+    """Whether bytes look like an ONNX model: a protobuf message that starts with the field ir_version."""
+    return data[:1] == b"\x08" and b"<" not in data[:2]
+
+
+def read_onnx(source: str | os.PathLike[str] | bytes) -> Model:
+    """Read a model from a path or from its bytes.
+
+    Raises RuntimeError for a file that is no ONNX model, lacks external data, or has operators without a translation;
+    all such operators are named at once.
+    """
+    onnx = _onnx()
+    for name in _TRANSLATORS:
+        importlib.import_module(f"ovgpu.frontends.onnx.{name}")
+    folder = ""
+    try:
+        if isinstance(source, bytes):
+            proto = onnx.load_model_from_string(source)
+        else:
+            folder = str(Path(source).parent)
+            proto = onnx.load(str(source), load_external_data=False)
+    except OSError as error:
+        raise RuntimeError(
+            f'FrontEnd API failed with GeneralFailure:\nonnx: Could not open the file: "{source}"'
+        ) from error
+    except Exception as error:  # protobuf raises its own types
+        raise RuntimeError(f"The ONNX model cannot be parsed: {error}") from error
+    if not proto.HasField("graph"):
+        raise RuntimeError("The ONNX model holds no graph")
+    return ModelTranslator(proto, folder).translate()
+
+
+class ModelTranslator:
+    """Facts of a whole file: opsets, functions, where external data lies."""
+
+    def __init__(self, proto: ModelProto, folder: str) -> None:
+        self.proto = proto
+        self.folder = folder
+        self.opsets = {entry.domain: entry.version for entry in proto.opset_import} or {"": 1}
+        self.opsets.setdefault("", self.opsets.get("ai.onnx", 1))
+        self.functions = {(f.domain, f.name): f for f in proto.functions}
+
+    def opset(self, domain: str) -> int:
+        return self.opsets.get(domain, 1)
+
+    def translate(self) -> Model:
+        graph = self.proto.graph
+        self._check_operators(graph)
+        translator = GraphTranslator(self, graph, {})
+        translator.translate()
+        results = []
+        for info in graph.output:
+            output = translator.value(info.name)
+            if (
+                isinstance(output.node, (Parameter, Constant))
+                or info.name not in output.tensor._names
+            ):
+                output.tensor.add_names({info.name})
+            result = Result(output)
+            result.friendly_name = f"{info.name}/sink_port_0"
+            results.append(result)
+        model = Model(results, translator.sinks, translator.parameters, graph.name or "")
+        for entry in self.proto.metadata_props:
+            model.set_rt_info(entry.value, ["framework", entry.key])
+        return model
+
+    def _check_operators(self, graph: GraphProto) -> None:
+        missing: set[str] = set()
+        self._collect_missing(graph.node, missing)
+        if missing:
+            listed = ", ".join(sorted(missing))
+            raise RuntimeError(
+                "Model wasn't fully converted.\nSummary:\n"
+                f"-- No conversion rule found for operations: {listed}"
+            )
+
+    def _collect_missing(self, nodes: Any, missing: set[str]) -> None:
+        for node in nodes:
+            domain = _domain(node)
+            if (node.domain, node.op_type) in self.functions:
+                self._collect_missing(self.functions[node.domain, node.op_type].node, missing)
+            elif find_translator(domain, node.op_type, self.opset(domain)) is None:
+                prefix = f"{domain}." if domain else ""
+                missing.add(f"{prefix}{node.op_type}-{self.opset(domain)}")
+            for attribute in node.attribute:
+                for body in [attribute.g, *attribute.graphs]:
+                    self._collect_missing(body.node, missing)
+
+
+def _domain(node: NodeProto) -> str:
+    return "" if node.domain == "ai.onnx" else node.domain
+
+
+class GraphTranslator:
+    """One graph: the main one, or a body that may read values of the graphs around it."""
+
+    def __init__(
+        self, model: ModelTranslator, graph: GraphProto, outer: Mapping[str, Output]
+    ) -> None:
+        self.model = model
+        self.graph = graph
+        self.outer = outer
+        self.values: dict[str, Output] = {}
+        self.parameters: list[Parameter] = []
+        self.sinks: list[Any] = []
+        #: Values of outer graphs that this body reads, with the parameter that stands for each.
+        self.captured: dict[str, Parameter] = {}
+
+    # ---- values -----------------------------------------------------------------------------------------------------
+    def value(self, name: str) -> Output:
+        """The output that carries an ONNX value. Raises RuntimeError for a name that nothing defines."""
+        found = self.values.get(name)
+        if found is not None:
+            return found
+        if name in self.outer:
+            return self._capture(name)
+        raise RuntimeError(
+            f"The ONNX graph '{self.graph.name}' reads '{name}', which nothing defines"
+        )
+
+    def visible(self) -> dict[str, Output]:
+        """Everything that a body of this graph can read."""
+        return {**self.outer, **self.values}
+
+    def _capture(self, name: str) -> Output:
+        source = self.outer[name]
+        if isinstance(source.node, Constant):
+            self.values[name] = source
+            return source
+        parameter = Parameter(source.value.type, source.value.shape)
+        parameter.friendly_name = name
+        self.captured[name] = parameter
+        self.values[name] = parameter.output(0)
+        return self.values[name]
+
+    # ---- reading ----------------------------------------------------------------------------------------------------
+    def translate(self) -> None:
+        """Translate initializers, inputs and nodes."""
+        for tensor in self.graph.initializer:
+            self._define(tensor.name, self._constant(tensor))
+        for sparse in self.graph.sparse_initializer:
+            self._define(sparse.values.name, constant(self._dense(sparse)))
+        for info in self.graph.input:
+            if info.name not in self.values:
+                self._add_parameter(info)
+        for node in self.graph.node:
+            self.translate_node(node)
+
+    def _define(self, name: str, output: Output) -> None:
+        output.node.friendly_name = name
+        output.tensor.add_names({name})
+        self.values[name] = output
+
+    def _add_parameter(self, info: ValueInfoProto) -> None:
+        element_type, shape = value_type(info)
+        parameter = Parameter(element_type, shape)
+        self.parameters.append(parameter)
+        self._define(info.name, parameter.output(0))
+
+    def translate_node(self, node: NodeProto) -> None:
+        """Translate one operator and define its outputs. Raises RuntimeError naming the operator."""
+        function = self.model.functions.get((node.domain, node.op_type))
+        if function is not None:
+            self._translate_function(node, function)
+            return
+        domain = _domain(node)
+        opset = self.model.opset(domain)
+        translator = find_translator(domain, node.op_type, opset)
+        if translator is None:
+            raise RuntimeError(f"No conversion rule found for operations: {node.op_type}-{opset}")
+        inputs = [self.value(name) if name else None for name in node.input]
+        label = f"{node.op_type} '{node.name or ', '.join(node.output)}'"
+        try:
+            results = translator(OnnxOp(node, inputs, self, opset))
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            raise RuntimeError(f"The ONNX operator {label} cannot be converted: {error}") from error
+        outputs = results if isinstance(results, tuple) else (results,)
+        for name, output in zip(node.output, outputs):
+            if name and output is not None:
+                self._name_result(node, name, output, len(outputs))
+
+    def _name_result(self, node: NodeProto, name: str, output: Output, count: int) -> None:
+        given = name in (info.name for info in self.graph.output) or not node.name
+        if not isinstance(output.node, (Parameter, Constant)) or not output.node._friendly_name:
+            output.node.friendly_name = name if given and count == 1 else node.name or name
+        output.tensor.add_names({name})
+        self.values[name] = output
+
+    def _translate_function(self, node: NodeProto, function: Any) -> None:
+        """Inline a model-local function."""
+        import onnx
+
+        inner = GraphTranslator(self.model, self.graph, {})
+        for formal, actual in zip(function.input, node.input):
+            if actual:
+                inner.values[formal] = self.value(actual)
+        given = {a.name: a for a in node.attribute}
+        defaults = {a.name: a for a in function.attribute_proto}
+        opsets = dict(self.model.opsets)
+        self.model.opsets.update({e.domain: e.version for e in function.opset_import})
+        try:
+            for template in function.node:
+                made = onnx.NodeProto()
+                made.CopyFrom(template)
+                del made.attribute[:]
+                for attribute in template.attribute:
+                    if not attribute.ref_attr_name:
+                        made.attribute.append(attribute)
+                        continue
+                    value = given.get(attribute.ref_attr_name) or defaults.get(
+                        attribute.ref_attr_name
+                    )
+                    if value is not None:
+                        renamed = onnx.AttributeProto()
+                        renamed.CopyFrom(value)
+                        renamed.name = attribute.name
+                        made.attribute.append(renamed)
+                inner.translate_node(made)
+        finally:
+            self.model.opsets = opsets
+        for formal, actual in zip(function.output, node.output):
+            if actual:
+                self.values[actual] = inner.value(formal)
+                self.values[actual].tensor.add_names({actual})
+
+    # ---- tensors ----------------------------------------------------------------------------------------------------
+    def tensor(self, proto: TensorProto) -> np.ndarray:
+        """Elements of a tensor, external data included. Raises RuntimeError when its data is missing or short."""
+        import onnx
+
+        if proto.data_location == onnx.TensorProto.EXTERNAL:
+            return self._external(proto)
+        try:
+            return onnx.numpy_helper.to_array(proto)
+        except Exception as error:
+            raise RuntimeError(
+                f"The data of the tensor '{proto.name}' cannot be read: {error}"
+            ) from error
+
+    def _constant(self, proto: TensorProto) -> Output:
+        element_type = ELEMENT_TYPES.get(proto.data_type)
+        if element_type is None:
+            raise RuntimeError(
+                f"The tensor '{proto.name}' has an element type that is not supported ({proto.data_type})"
+            )
+        array = self.tensor(proto)
+        if element_type is Type.string:
+            encoded = np.empty(array.shape, object)
+            encoded.reshape(-1)[:] = [
+                s if isinstance(s, bytes) else str(s).encode() for s in array.reshape(-1)
+            ]
+            return Constant.from_host(Type.string, encoded).output(0)
+        if array.dtype != element_type.host_dtype:
+            array = array.astype(element_type.host_dtype)
+        return Constant.from_host(element_type, array).output(0)
+
+    def _external(self, proto: TensorProto) -> np.ndarray:
+        fields = {entry.key: entry.value for entry in proto.external_data}
+        path = Path(self.model.folder, fields.get("location", ""))
+        root = Path(self.model.folder or ".").resolve()
+        if not path.resolve().is_relative_to(root):
+            raise RuntimeError(
+                f"The external data of '{proto.name}' lies outside the model's folder: {path}"
+            )
+        if not path.is_file():
+            raise RuntimeError(f"The external data of '{proto.name}' is missing: {path}")
+        element_type = ELEMENT_TYPES.get(proto.data_type, Type.dynamic)
+        count = int(np.prod(list(proto.dims), dtype=np.int64))
+        expected = element_type.storage_bytes(count)
+        offset = int(fields.get("offset", 0))
+        if (
+            offset + expected > path.stat().st_size
+            or int(fields.get("length", expected)) != expected
+        ):
+            raise RuntimeError(
+                f"The external data of '{proto.name}' is too short or of the wrong size: {expected} bytes expected in {path}"
+            )
+        raw = (
+            np.memmap(path, np.uint8, "r", offset=offset, shape=(expected,))
+            if expected
+            else np.empty(0, np.uint8)
+        )
+        return Constant.from_storage(element_type, list(proto.dims), raw).host_array()
+
+    def _dense(self, sparse: Any) -> np.ndarray:
+        values, indices = self.tensor(sparse.values), self.tensor(sparse.indices)
+        dense = np.zeros(list(sparse.dims), values.dtype)
+        if indices.ndim == 1:
+            dense.reshape(-1)[indices] = values
+        else:
+            dense[tuple(indices.T)] = values
+        return dense
+
+
+def value_type(info: ValueInfoProto) -> tuple[Type, PartialShape]:
+    """Element type and partial shape of a graph input; symbolic dimensions are dynamic."""
+    tensor = info.type.tensor_type
+    element_type = ELEMENT_TYPES.get(tensor.elem_type)
+    if element_type is None:
+        kind = info.type.WhichOneof("value")
+        raise RuntimeError(
+            f"The input '{info.name}' is not a tensor of a supported type ({kind}, {tensor.elem_type})"
+        )
+    if not tensor.HasField("shape"):
+        return element_type, PartialShape.dynamic()
+    dims = [
+        d.dim_value if d.HasField("dim_value") and d.dim_value >= 0 else -1
+        for d in tensor.shape.dim
+    ]
+    return element_type, PartialShape(dims)
