@@ -98,7 +98,9 @@ class PartialShape:
             RuntimeError: the rank is dynamic.
         """
         if self._dims is None:
-            raise RuntimeError("Check 'rank().is_static()' failed: the rank of the shape is dynamic")
+            raise RuntimeError(
+                "Check 'rank().is_static()' failed: the rank of the shape is dynamic"
+            )
         return self._dims
 
     @property
@@ -358,6 +360,8 @@ def broadcast_numpy(a: PartialShape, b: PartialShape) -> PartialShape | None:
     """The shape of numpy-style broadcasting: aligned at the end, 1 stretches. None: impossible."""
     if a._dims is None or b._dims is None:
         return PartialShape.dynamic()
+    if a._dims is b._dims:
+        return a
     lead = len(a._dims) - len(b._dims)
     merged = list(a._dims[:lead] if lead > 0 else b._dims[: max(-lead, 0)])
     for x, y in zip(a._dims[max(lead, 0) :], b._dims[max(-lead, 0) :], strict=True):
