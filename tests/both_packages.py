@@ -14,11 +14,16 @@ from typing import Any
 import numpy as np
 import openvino
 import openvino.properties
+from hypothesis import settings
 
 import ovgpu.layout_helpers
 import ovgpu.properties
 from ovgpu.graph import any as any_module
 from ovgpu.graph import dimension, element_type, layout, partial_shape, shape, symbol, type_info
+
+# Times of single examples say nothing on a busy machine.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 _COMMON = {"np": np, "copy": copy, "pickle": pickle}
 _MODULES = (any_module, dimension, element_type, layout, partial_shape, shape, symbol, type_info)
