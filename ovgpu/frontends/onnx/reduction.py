@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ovgpu.frontends.onnx.translation import OnnxOp, constant, convert, make, shape_of, translates
+from ovgpu.frontends.onnx.translation import OnnxOp, constant, make, shape_of, translates
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.port import Output
 
@@ -178,6 +178,3 @@ def einsum(op: OnnxOp) -> Output:
 @translates("Size")
 def size(op: OnnxOp) -> Output:
     return make("reduce_prod", shape_of(op.input(0)), constant([0]), False)
-
-
-__all__ = ["convert", "flattened"]

@@ -1,0 +1,496 @@
+"""Layers: convolution, pooling, matrix products, normalisation, resizing, attention."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ovgpu.frontends.onnx.translation import (
+    OnnxOp,
+    add,
+    constant,
+    convert,
+    known,
+    make,
+    make_node,
+    multiply,
+    shape_of,
+    translates,
+)
+from ovgpu.graph.element_type import Type
+from ovgpu.graph.port import Output
+
+_AUTO_PAD = {
+    "NOTSET": "explicit",
+    "VALID": "valid",
+    "SAME_UPPER": "same_upper",
+    "SAME_LOWER": "same_lower",
+}
+
+
+def auto_pad(op: OnnxOp) -> str:
+    return _AUTO_PAD[op.attribute("auto_pad", "NOTSET")]
+
+
+def window(op: OnnxOp, count: int) -> tuple[list[int], list[int], list[int], list[int]]:
+    """Strides, dilations, pads at the beginning and at the end for ``count`` spatial axes."""
+    strides = op.attribute("strides", [1] * count)
+    dilations = op.attribute("dilations", [1] * count)
+    pads = op.attribute("pads", [0] * (2 * count))
+    return strides, dilations, pads[:count], pads[count:]
+
+
+def add_channel_bias(x: Output, bias: Output | None, spatial: int) -> Output:
+    """``x`` plus one number for each channel (axis 1)."""
+    if bias is None:
+        return x
+    shape = constant([1, -1] + [1] * spatial)
+    return add(x, make("reshape", bias, shape, False))
+
+
+def grouped_filters(filters: Output, groups: int) -> Output:
+    """Filters [groups * m, ...] as [groups, m, ...]."""
+    sizes = filters.value.shape.static_tuple()
+    if sizes is None:
+        raise RuntimeError("the shape of the filters is not known")
+    return make("reshape", filters, constant([groups, sizes[0] // groups, *sizes[1:]]), False)
+
+
+@translates("Conv")
+def conv(op: OnnxOp) -> Output:
+    data, filters, groups = op.input(0), op.input(1), op.attribute("group", 1)
+    spatial = op.rank(1) - 2
+    strides, dilations, begin, end = window(op, spatial)
+    if groups == 1:
+        x = make("convolution", data, filters, strides, begin, end, dilations, auto_pad(op))
+    else:
+        x = make(
+            "group_convolution",
+            data,
+            grouped_filters(filters, groups),
+            strides,
+            begin,
+            end,
+            dilations,
+            auto_pad(op),
+        )
+    return add_channel_bias(x, op.optional(2), spatial)
+
+
+@translates("ConvTranspose")
+def conv_transpose(op: OnnxOp) -> Output:
+    data, filters, groups = op.input(0), op.input(1), op.attribute("group", 1)
+    spatial = op.rank(1) - 2
+    strides, dilations, begin, end = window(op, spatial)
+    padding = op.attribute("output_padding", [0] * spatial)
+    shape = op.attribute("output_shape")
+    name = "convolution_backprop_data" if groups == 1 else "group_convolution_backprop_data"
+    weights = filters if groups == 1 else grouped_filters(filters, groups)
+    mode = auto_pad(op)
+    if shape is not None and mode == "explicit":
+        mode = "same_lower"  # surplus padding goes to the beginning
+    wanted = None if shape is None else constant(np.array(shape[-spatial:], np.int64))
+    x = make(
+        name,
+        data,
+        weights,
+        strides,
+        output_shape=wanted,
+        pads_begin=begin,
+        pads_end=end,
+        dilations=dilations,
+        auto_pad=mode,
+        output_padding=padding,
+    )
+    return add_channel_bias(x, op.optional(2), spatial)
+
+
+@translates("MaxPool")
+def max_pool(op: OnnxOp) -> Output | tuple[Output, Output]:
+    kernel = op.attribute("kernel_shape")
+    strides, dilations, begin, end = window(op, len(kernel))
+    rounding = "ceil_torch" if op.attribute("ceil_mode", 0) else "floor"
+    node = make_node(
+        "max_pool",
+        op.input(0),
+        strides,
+        dilations,
+        begin,
+        end,
+        kernel,
+        rounding,
+        auto_pad(op),
+        "i64",
+        0,
+    )
+    if not op.wants(1):
+        return node.output(0)
+    indices = node.output(1)
+    if op.attribute("storage_order", 0):
+        raise RuntimeError("indices in column-major order are not supported")
+    return node.output(0), indices
+
+
+@translates("AveragePool")
+def average_pool(op: OnnxOp) -> Output:
+    kernel = op.attribute("kernel_shape")
+    strides, dilations, begin, end = window(op, len(kernel))
+    exclude = not op.attribute("count_include_pad", 0)
+    rounding = "ceil_torch" if op.attribute("ceil_mode", 0) else "floor"
+    return make(
+        "avg_pool",
+        op.input(0),
+        strides,
+        dilations,
+        begin,
+        end,
+        kernel,
+        exclude,
+        rounding,
+        auto_pad(op),
+    )
+
+
+@translates("GlobalAveragePool", "GlobalMaxPool")
+def global_pool(op: OnnxOp) -> Output:
+    axes = constant(np.arange(2, op.rank(0), dtype=np.int64))
+    return make(
+        "reduce_mean" if op.name == "GlobalAveragePool" else "reduce_max", op.input(0), axes, True
+    )
+
+
+@translates("GlobalLpPool")
+def global_lp_pool(op: OnnxOp) -> Output:
+    axes = constant(np.arange(2, op.rank(0), dtype=np.int64))
+    p = op.attribute("p", 2)
+    if p in (1, 2):
+        return make(f"reduce_l{p}", op.input(0), axes, True)
+    powers = make("power", make("absolute", op.input(0)), op.constant_like(0, p))
+    return make("power", make("reduce_sum", powers, axes, True), op.constant_like(0, 1 / p))
+
+
+@translates("LpPool")
+def lp_pool(op: OnnxOp) -> Output:
+    kernel = op.attribute("kernel_shape")
+    strides, dilations, begin, end = window(op, len(kernel))
+    p = op.attribute("p", 2)
+    powers = make("power", make("absolute", op.input(0)), op.constant_like(0, p))
+    rounding = "ceil_torch" if op.attribute("ceil_mode", 0) else "floor"
+    mean = make(
+        "avg_pool", powers, strides, dilations, begin, end, kernel, False, rounding, auto_pad(op)
+    )
+    total = multiply(mean, op.constant_like(0, float(np.prod(kernel))))
+    return make("power", total, op.constant_like(0, 1 / p))
+
+
+@translates("MatMul")
+def matmul(op: OnnxOp) -> Output:
+    return make("matmul", op.input(0), op.input(1), False, False)
+
+
+@translates("Gemm")
+def gemm(op: OnnxOp) -> Output:
+    x = make(
+        "matmul",
+        op.input(0),
+        op.input(1),
+        bool(op.attribute("transA", 0)),
+        bool(op.attribute("transB", 0)),
+    )
+    alpha, beta, c = op.attribute("alpha", 1.0), op.attribute("beta", 1.0), op.optional(2)
+    if alpha != 1.0:
+        x = multiply(x, op.constant_like(0, alpha))
+    if c is None or beta == 0.0:
+        return x
+    return add(x, c if beta == 1.0 else multiply(c, op.constant_like(0, beta)))
+
+
+@translates("BatchNormalization")
+def batch_normalization(op: OnnxOp) -> Output:
+    if op.attribute("training_mode", 0):
+        raise RuntimeError("training mode is not supported")
+    data, scale, bias, mean, variance = (op.input(i) for i in range(5))
+    dtype = scale.value.type
+    if mean.value.type is not dtype:
+        mean, variance = convert(mean, dtype), convert(variance, dtype)
+    x = convert(data, dtype)
+    normalized = make(
+        "batch_norm_inference", x, scale, bias, mean, variance, op.attribute("epsilon", 1e-5)
+    )
+    return convert(normalized, data.value.type)
+
+
+@translates("InstanceNormalization")
+def instance_normalization(op: OnnxOp) -> Output:
+    data, rank = op.input(0), op.rank(0)
+    axes = constant(np.arange(2, rank, dtype=np.int64))
+    x = make("mvn", data, axes, True, op.attribute("epsilon", 1e-5), "inside_sqrt")
+    shape = constant([1, -1] + [1] * (rank - 2))
+    scale, bias = (make("reshape", op.input(i), shape, False) for i in (1, 2))
+    return add(multiply(x, scale), bias)
+
+
+@translates("GroupNormalization")
+def group_normalization(op: OnnxOp) -> Output:
+    data, scale, bias = op.input(0), op.input(1), op.input(2)
+    groups = op.attribute("num_groups")
+    if op.opset < 21:  # one number for each group, repeated for its channels
+        channels = data.value.dims[1]
+        if channels.is_dynamic:
+            raise RuntimeError("the number of channels is not known")
+        repeats = channels.get_length() // groups
+        shape = constant([groups, repeats])
+        spread = [
+            make("broadcast", make("unsqueeze", v, constant([1])), shape) for v in (scale, bias)
+        ]
+        scale, bias = (make("reshape", v, constant([-1]), False) for v in spread)
+    return make("group_normalization", data, scale, bias, groups, op.attribute("epsilon", 1e-5))
+
+
+def _trailing_axes(op: OnnxOp, default: int) -> Output:
+    rank, axis = op.rank(0), op.attribute("axis", default)
+    return constant(np.arange(axis % rank, rank, dtype=np.int64))
+
+
+@translates("LayerNormalization", "SimplifiedLayerNormalization")
+def layer_normalization(op: OnnxOp) -> Output | tuple[Output | None, ...]:
+    if op.name == "SimplifiedLayerNormalization":
+        return rms_normalization(op)
+    data = op.input(0)
+    x = make(
+        "mvn", data, _trailing_axes(op, -1), True, op.attribute("epsilon", 1e-5), "inside_sqrt"
+    )
+    x = multiply(x, op.input(1))
+    bias = op.optional(2)
+    result = x if bias is None else add(x, bias)
+    if not (op.wants(1) or op.wants(2)):
+        return result
+    axes = _trailing_axes(op, -1)
+    mean = make("reduce_mean", data, axes, True)
+    centred = make("subtract", data, mean)
+    variance = make("reduce_mean", multiply(centred, centred), axes, True)
+    deviation = make("sqrt", add(variance, op.constant_like(0, op.attribute("epsilon", 1e-5))))
+    return result, mean, make("divide", op.constant_like(0, 1), deviation)
+
+
+@translates("RMSNormalization")
+def rms_normalization(op: OnnxOp) -> Output:
+    data = op.input(0)
+    squares = make("reduce_mean", multiply(data, data), _trailing_axes(op, -1), True)
+    deviation = make("sqrt", add(squares, op.constant_like(0, op.attribute("epsilon", 1e-5))))
+    return multiply(make("divide", data, deviation), op.input(1))
+
+
+@translates("LRN")
+def lrn(op: OnnxOp) -> Output:
+    alpha, beta = op.attribute("alpha", 1e-4), op.attribute("beta", 0.75)
+    return make(
+        "lrn",
+        op.input(0),
+        constant([1]),
+        alpha,
+        beta,
+        op.attribute("bias", 1.0),
+        op.attribute("size"),
+    )
+
+
+@translates("Upsample")
+def upsample(op: OnnxOp) -> Output:
+    scales = (
+        constant(np.array(op.attribute("scales"), np.float32)) if op.has("scales") else op.input(1)
+    )
+    mode = {"nearest": "nearest", "linear": "linear_onnx", "bilinear": "linear_onnx"}[
+        op.attribute("mode", "nearest")
+    ]
+    return _interpolate(op, None, scales, None, mode, "asymmetric", "floor")
+
+
+@translates("Resize", since=10)
+def resize_10(op: OnnxOp) -> Output:
+    mode = "nearest" if op.attribute("mode", "nearest") == "nearest" else "linear_onnx"
+    return _interpolate(op, None, op.input(1), None, mode, "asymmetric", "floor")
+
+
+@translates("Resize", since=11)
+def resize(op: OnnxOp) -> Output:
+    modes = {"nearest": "nearest", "linear": "linear_onnx", "cubic": "cubic"}
+    mode = modes[op.attribute("mode", "nearest")]
+    transform = op.attribute("coordinate_transformation_mode", "half_pixel")
+    if transform not in (
+        "half_pixel",
+        "pytorch_half_pixel",
+        "asymmetric",
+        "tf_half_pixel_for_nn",
+        "align_corners",
+    ):
+        raise RuntimeError(f"the coordinate transformation '{transform}' is not supported")
+    if op.attribute("exclude_outside", 0) or op.attribute("antialias", 0):
+        raise RuntimeError("exclude_outside and antialias are not supported")
+    if op.attribute("keep_aspect_ratio_policy", "stretch") != "stretch":
+        raise RuntimeError("only the aspect ratio policy 'stretch' is supported")
+    scales, sizes = op.optional(2), op.optional(3)
+    if scales is not None and scales.value.shape.static_tuple() == (0,):
+        scales = None
+    rank = op.rank(0)
+    axes = op.attribute("axes")
+    if mode == "linear_onnx" and rank not in (2, 3, 4, 5):
+        mode = "linear"
+    nearest = op.attribute("nearest_mode", "round_prefer_floor")
+    return _interpolate(
+        op, sizes, scales, axes, mode, transform, nearest, op.attribute("cubic_coeff_a", -0.75)
+    )
+
+
+def _interpolate(
+    op: OnnxOp,
+    sizes: Output | None,
+    scales: Output | None,
+    axes: list[int] | None,
+    mode: str,
+    transform: str,
+    nearest: str,
+    cubic: float = -0.75,
+) -> Output:
+    data, rank = op.input(0), op.rank(0)
+    positions = list(range(rank)) if axes is None else [a % rank for a in axes]
+    by = "sizes" if sizes is not None else "scales"
+    given = sizes if sizes is not None else scales
+    if given is None:
+        raise RuntimeError("neither sizes nor scales are given")
+    if axes is None and mode != "nearest":
+        # Leave out axes that keep their size: linear modes work on two or three axes.
+        kept = _changing_axes(data, given, by, rank)
+        if kept != positions:
+            given = make("gather", given, constant(np.array(kept, np.int64)), constant(0))
+            positions = kept
+    pads = [0] * rank
+    return make(
+        "interpolate",
+        data,
+        given,
+        mode,
+        by,
+        pads,
+        pads,
+        transform,
+        nearest,
+        False,
+        cubic,
+        constant(np.array(positions, np.int64)),
+    )
+
+
+def _changing_axes(data: Output, given: Output, by: str, rank: int) -> list[int]:
+    exact = known(given)
+    if exact is None:
+        return list(range(2, rank)) if rank > 2 else list(range(rank))
+    if by == "scales":
+        kept = [a for a in range(rank) if exact[a] != 1.0]
+    else:
+        dims = data.value.dims
+        kept = [
+            a for a in range(rank) if not (dims[a].is_static and dims[a].get_length() == exact[a])
+        ]
+    if rank > 2 and all(a >= 2 for a in kept):
+        return list(range(2, rank))
+    return kept or list(range(rank))
+
+
+@translates("GridSample")
+def grid_sample(op: OnnxOp) -> Output:
+    modes = {"linear": "bilinear", "cubic": "bicubic"}
+    mode = op.attribute("mode", "linear" if op.opset >= 20 else "bilinear")
+    attributes = {
+        "align_corners": bool(op.attribute("align_corners", 0)),
+        "mode": modes.get(mode, mode),
+        "padding_mode": op.attribute("padding_mode", "zeros"),
+    }
+    return make("grid_sample", op.input(0), op.input(1), attributes)
+
+
+@translates("RoiAlign")
+def roi_align(op: OnnxOp) -> Output:
+    mode = (
+        "half_pixel_for_nn"
+        if op.attribute("coordinate_transformation_mode", "half_pixel") == "half_pixel"
+        else "asymmetric"
+    )
+    if op.opset < 16:
+        mode = "asymmetric"
+    return make(
+        "roi_align",
+        op.input(0),
+        op.input(1),
+        convert(op.input(2), Type.i32),
+        op.attribute("output_height", 1),
+        op.attribute("output_width", 1),
+        op.attribute("sampling_ratio", 0),
+        op.attribute("spatial_scale", 1.0),
+        op.attribute("mode", "avg"),
+        mode,
+    )
+
+
+@translates("MaxRoiPool")
+def max_roi_pool(op: OnnxOp) -> Output:
+    scale = op.attribute("spatial_scale", 1.0)
+    return make("roi_pooling", op.input(0), op.input(1), op.attribute("pooled_shape"), scale, "max")
+
+
+@translates("Attention", since=23)
+def attention(op: OnnxOp) -> Output:
+    """ONNX's Attention for 4-D and 3-D inputs without a cache."""
+    if op.optional(4) is not None or op.wants(1) or op.wants(3):
+        raise RuntimeError("past keys and values are not supported")
+    if op.attribute("softcap", 0.0):
+        raise RuntimeError("softcap is not supported")
+    heads = [op.input(i) for i in range(3)]
+    flat = op.rank(0) == 3
+    query_heads, key_heads = op.attribute("q_num_heads", 0), op.attribute("kv_num_heads", 0)
+    if flat:
+        counts = (query_heads, key_heads, key_heads)
+        heads = [_split_heads(x, n) for x, n in zip(heads, counts, strict=True)]
+    query, key, value = heads
+    group = _group_size(query, key)
+    if group > 1:
+        key, value = (_repeat_heads(x, group) for x in (key, value))
+    mask = op.optional(3)
+    scale = op.constant_like(0, op.attribute("scale")) if op.has("scale") else None
+    causal = bool(op.attribute("is_causal", 0))
+    if causal and mask is not None:
+        raise RuntimeError("a mask together with is_causal is not supported")
+    x = make("scaled_dot_product_attention", query, key, value, mask, scale, causal)
+    if not flat:
+        return x
+    return make("reshape", make("transpose", x, constant([0, 2, 1, 3])), constant([0, 0, -1]), True)
+
+
+def _split_heads(x: Output, count: int) -> Output:
+    return make(
+        "transpose", make("reshape", x, constant([0, 0, count, -1]), True), constant([0, 2, 1, 3])
+    )
+
+
+def _group_size(query: Output, key: Output) -> int:
+    heads = [v.value.dims[1] for v in (query, key)]
+    if any(h.is_dynamic for h in heads):
+        return 1
+    return heads[0].get_length() // max(heads[1].get_length(), 1)
+
+
+def _repeat_heads(x: Output, times: int) -> Output:
+    """[B, H, S, D] -> [B, H * times, S, D], each head repeated."""
+    sizes = shape_of(x)
+    parts = [make("gather", sizes, constant([i]), constant(0)) for i in range(4)]
+    wide = make("concat", [parts[0], parts[1], constant([times]), parts[2], parts[3]], 0)
+    spread = make("broadcast", make("unsqueeze", x, constant([2])), wide)
+    joined = make(
+        "concat", [parts[0], multiply(parts[1], constant([times])), parts[2], parts[3]], 0
+    )
+    return make("reshape", spread, joined, False)
+
+
+@translates("Col2Im")
+def col2im(op: OnnxOp) -> Output:
+    strides, dilations, begin, end = window(op, 2)
+    return make("col2im", op.input(0), op.input(1), op.input(2), strides, dilations, begin, end)
