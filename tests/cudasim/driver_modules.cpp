@@ -114,11 +114,7 @@ CUresult cuGetErrorString(CUresult e, const char** text) {
                                             : "error of the simulated driver";
   return CUDA_SUCCESS;
 }
-CUresult cuInit(unsigned) { return CUDA_SUCCESS; }
-CUresult cuDriverGetVersion(int* version) {
-  *version = CUDA_VERSION;
-  return CUDA_SUCCESS;
-}
+// There is no cuInit on purpose: NVRTC looks for it, and would go on to undocumented driver tables if it were there.
 CUresult cuDevicePrimaryCtxRelease_v2(CUdevice) { return CUDA_SUCCESS; }
 CUresult cuCtxGetCurrent(CUcontext* context) {
   *context = context_of(current_device);
