@@ -38,6 +38,8 @@ def sliced_dimension(
     least, most = size.interval()
     if start is None or stop is None or step is None:
         return Dimension.static(0) if most == 0 else make(0, most)
+    if least == most and start.is_point and stop.is_point:
+        return Dimension.static(slice_length(least, int(start.lower), int(stop.lower), step))
     # The length is piecewise linear in each argument, so its extremes lie at the ends of the intervals and where the
     # pieces meet: where a limit changes its sign and where it meets the other one or the end of the dimension.
     starts, stops = _candidates(start), _candidates(stop)
@@ -45,9 +47,7 @@ def sliced_dimension(
     sizes = {least, longest}
     for a, b in itertools.product(starts, stops):
         for point in (abs(a), abs(b), abs(a) + abs(b)):
-            sizes.update(
-                n for n in (point - 1, point, point + 1) if least <= n and (most < 0 or n <= most)
-            )
+            sizes.update(n for n in (point - 1, point, point + 1) if least <= n <= longest)
     lengths = [slice_length(n, a, b, step) for n in sizes for a in starts for b in stops]
     low, high = min(lengths), max(lengths)
     if high > _ENDLESS // (4 * abs(step)):
