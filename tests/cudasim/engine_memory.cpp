@@ -175,6 +175,12 @@ void cudasim_mark_copied(uint64_t to, uint64_t from, size_t bytes) {
 namespace cudasim {
 
 static uint64_t fault_address;
+static const char* (*describe_address)(uint64_t);
+
+static const char* description(uint64_t address) {
+  const char* text = describe_address ? describe_address(address) : nullptr;
+  return text ? text : "";
+}
 static thread_local bool has_fault_stack = false;
 
 void prepare_fault_stack() {  // needed per host thread: the fault may be an overflow of the fiber's stack
@@ -195,8 +201,8 @@ static void report_fault() {  // runs on a stack of its own, outside the signal 
   if (fault_address - (stack - 4096) < 4096)
     fail(0, "stack overflow: more than %zu KiB of local memory in one thread", kStackBytes / 1024);
   if (cudasim_is_device_pointer(address))
-    fail(0, "illegal access to device address 0x%llx, which is not allocated",
-         static_cast<unsigned long long>(address));
+    fail(0, "illegal access to device address 0x%llx, which is not allocated %s",
+         static_cast<unsigned long long>(address), description(address));
   fail(0, "illegal access to address 0x%llx, which is no device memory (a host pointer?)",
        static_cast<unsigned long long>(address));
 }
@@ -217,8 +223,9 @@ static void on_fault(int signal, siginfo_t* info, void* context) {
     char text[300];
     int n = snprintf(text, sizeof text,
                      "cudasim: host code touched device memory at 0x%llx (device %d). Device memory is "
-                     "only reached by kernels and cudaMemcpy.\n",
-                     static_cast<unsigned long long>(address), cudasim_device_of(address));
+                     "only reached by kernels and cudaMemcpy. %s\n",
+                     static_cast<unsigned long long>(address), cudasim_device_of(address),
+                     description(address));
     if (write(2, text, n) < 0) return;
   }
   sigaction(SIGSEGV, &previous_segv, nullptr);
@@ -227,6 +234,8 @@ static void on_fault(int signal, siginfo_t* info, void* context) {
 }
 
 }  // namespace cudasim
+
+void cudasim_set_address_describer(const char* (*describe)(uint64_t)) { describe_address = describe; }
 
 // ---------------------------------------------------------------------------------------- images
 const cudasim_image* cudasim_image_open(const char* path, const char** error) {

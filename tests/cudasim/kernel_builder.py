@@ -10,9 +10,8 @@ import shutil
 import subprocess
 import tempfile
 
-import build
-import ptx_to_c
-from ptx_parser import PtxError
+from cudasim import build, ptx_to_c
+from cudasim.ptx_parser import PtxError
 
 __all__ = ["CompilerMissing", "PtxError", "build_image"]
 
@@ -20,7 +19,13 @@ HERE = pathlib.Path(__file__).resolve().parent
 # -ffp-contract=off: a multiplication and an addition stay two roundings. -fwrapv: integers wrap.
 FLAGS = [
     *("-std=gnu11", "-O2", "-w", "-fPIC", "-shared", "-mf16c", "-mfma", "-mpopcnt", "-mlzcnt"),
-    *("-ffp-contract=off", "-fwrapv", "-fno-strict-aliasing", "-fno-math-errno", "-fno-trapping-math"),
+    *(
+        "-ffp-contract=off",
+        "-fwrapv",
+        "-fno-strict-aliasing",
+        "-fno-math-errno",
+        "-fno-trapping-math",
+    ),
     *("-fno-tree-vectorize", "-fno-semantic-interposition", "-Wl,-Bsymbolic"),
 ]
 
@@ -45,7 +50,9 @@ def compiler() -> str:
 def translator_hash() -> bytes:
     """Changes whenever the translator, the prelude or the contract does."""
     names = sorted(
-        p for p in HERE.iterdir() if p.name.startswith("ptx_") or p.name in ("engine.h", "device_address.h")
+        p
+        for p in HERE.iterdir()
+        if p.name.startswith("ptx_") or p.name in ("engine.h", "device_address.h")
     )
     digest = hashlib.sha1(repr(FLAGS).encode())
     for path in names:
@@ -70,15 +77,18 @@ def build_image(ptx: str, *, checked: bool = False) -> pathlib.Path:
     cc = compiler()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name.split('.')[0]}.ptx").write_text(ptx)
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:  # then renamed: safe with parallel runs
+    with tempfile.TemporaryDirectory(
+        dir=folder
+    ) as scratch:  # then renamed: safe with parallel runs
         c_file, so_file = pathlib.Path(scratch) / f"{name}.c", pathlib.Path(scratch) / f"{name}.so"
         c_file.write_text(source)
-        defines = ["-DCUDASIM_CHECKED"] if checked else []
-        command = [cc, *FLAGS, *defines, f"-I{HERE}", "-x", "c", str(c_file), "-o", str(so_file), "-lm"]
+        command = [cc, *FLAGS, f"-I{HERE}", "-x", "c", str(c_file), "-o", str(so_file), "-lm"]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             (folder / f"{name}.c").write_text(source)
-            raise PtxError(f"translated kernel does not compile ({folder / name}.c):\n{done.stderr[:2000]}")
+            raise PtxError(
+                f"translated kernel does not compile ({folder / name}.c):\n{done.stderr[:2000]}"
+            )
         os.replace(c_file, folder / f"{name}.c")
         os.replace(so_file, image)
     return image

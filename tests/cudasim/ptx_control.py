@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ptx_parser import Instruction
-from ptx_state import State, c_name, refuse
+from cudasim.ptx_parser import Instruction
+from cudasim.ptx_state import State, c_name, refuse
 
 _INTEGER_CMP = {
     "eq": "eq",
@@ -48,7 +48,9 @@ def _tests(state: State, ins: Instruction, match: re.Match[str], ptx_type: str) 
     if not ptx_type.endswith("x2"):
         return [_compare(ins, match["cmp"], ptx_type, ftz, a, b)]
     return [
-        _compare(ins, match["cmp"], ptx_type[:-2], ftz, *(f"(uint16_t)({x} >> {s})" for x in (a, b)))
+        _compare(
+            ins, match["cmp"], ptx_type[:-2], ftz, *(f"(uint16_t)({x} >> {s})" for x in (a, b))
+        )
         for s in (0, 16)
     ]
 
@@ -79,7 +81,9 @@ def set_(state: State, ins: Instruction, match: re.Match[str]) -> str:
         value = f"pack_halves({tests[0]} ? {unit} : 0, {tests[1]} ? {unit} : 0)"
         return state.write(ins.operands[0], "b32", value)
     unit = one.get(result, "0xffffffffu")
-    return state.write(ins.operands[0], "b16" if "16" in result else "b32", f"{tests[0]} ? {unit} : 0")
+    return state.write(
+        ins.operands[0], "b16" if "16" in result else "b32", f"{tests[0]} ? {unit} : 0"
+    )
 
 
 # ---------------------------------------------------------------------------------------- control flow
@@ -145,7 +149,9 @@ def barrier_reduce(state: State, ins: Instruction, match: re.Match[str]) -> str:
 
 
 def warp_sync(state: State, ins: Instruction, match: re.Match[str]) -> str:
-    return f"cudasim_warp(CUDASIM_WARP_SYNC, {state.read(ins.operands[0], 'u32')}, 0, 0, {ins.line});"
+    return (
+        f"cudasim_warp(CUDASIM_WARP_SYNC, {state.read(ins.operands[0], 'u32')}, 0, 0, {ins.line});"
+    )
 
 
 def fence(state: State, ins: Instruction, match: re.Match[str]) -> str:
@@ -160,9 +166,7 @@ def shfl(state: State, ins: Instruction, match: re.Match[str]) -> str:
     targets = [t.strip() for t in ins.operands[0].split("|")]
     mode = ("up", "down", "bfly", "idx").index(match["mode"])
     value, b, c, mask = (state.read(o, "u32") for o in ins.operands[1:5])
-    code = (
-        f"uint8_t P; uint32_t V = shuffle({mode}, thread->linear, {value}, {b}, {c}, {mask}, &P, {ins.line}); "
-    )
+    code = f"uint8_t P; uint32_t V = shuffle({mode}, thread->linear, {value}, {b}, {c}, {mask}, &P, {ins.line}); "
     code += state.write(targets[0], "b32", "V")
     if len(targets) > 1:
         code += " " + state.write(targets[1], "pred", "P")
@@ -265,7 +269,7 @@ def mma(state: State, ins: Instruction, match: re.Match[str]) -> str:
 
 
 def matrix(state: State, ins: Instruction, match: re.Match[str]) -> str:
-    from ptx_memory import address  # here, since only this needs it
+    from cudasim.ptx_memory import address  # here, since only this needs it
 
     kind = match["kind"]
     count = int(match["count"] or 1)
@@ -294,16 +298,25 @@ def nothing(state: State, ins: Instruction, match: re.Match[str]) -> str:
 
 HANDLERS = (
     (rf"setp\.{_CMP}{_BOOL}\.(?P<type>{_TYPE})", setp),
-    (rf"set\.{_CMP}{_BOOL}\.(?P<result>u16|s16|u32|s32|f32|f16|bf16|f16x2|bf16x2)\.(?P<type>{_TYPE})", set_),
+    (
+        rf"set\.{_CMP}{_BOOL}\.(?P<result>u16|s16|u32|s32|f32|f16|bf16|f16x2|bf16x2)\.(?P<type>{_TYPE})",
+        set_,
+    ),
     (r"bra(?:\.uni)?", branch),
     (r"brx\.idx(?:\.uni)?", branch_indexed),
     (r"ret(?:\.uni)?|exit", return_),
     (r"trap|brkpt", trap),
     (r"call(?:\.uni)?", call),
     (r"(?:bar|barrier)(?:\.cta)?\.(?P<op>sync|arrive)(?:\.aligned)?", barrier),
-    (r"(?:bar|barrier)(?:\.cta)?\.red\.(?P<op>and|or|popc)(?:\.aligned)?\.(?:pred|u32)", barrier_reduce),
+    (
+        r"(?:bar|barrier)(?:\.cta)?\.red\.(?P<op>and|or|popc)(?:\.aligned)?\.(?:pred|u32)",
+        barrier_reduce,
+    ),
     (r"bar\.warp\.sync", warp_sync),
-    (r"membar\.(?:cta|gl|sys)|fence(?:\.(?:sc|acq_rel|acquire|release))?\.(?:cta|cluster|gpu|sys)", fence),
+    (
+        r"membar\.(?:cta|gl|sys)|fence(?:\.(?:sc|acq_rel|acquire|release))?\.(?:cta|cluster|gpu|sys)",
+        fence,
+    ),
     (r"nanosleep\.u32", nanosleep),
     (r"shfl\.sync\.(?P<mode>up|down|bfly|idx)\.b32", shfl),
     (r"vote\.sync\.(?P<mode>all|any|uni|ballot)\.(?:pred|b32)", vote),
@@ -319,4 +332,3 @@ HANDLERS = (
     (r"(?P<kind>mov)matrix\.sync\.aligned\.m8n8(?P<trans>\.trans)(?P<count>)?\.b16", matrix),
     (r"griddepcontrol\.(?:wait|launch_dependents)", nothing),
 )
-

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ptx_forms import Form
+from cudasim.ptx_forms import Form
 
 INTEGERS = ("u8", "s8", "u16", "s16", "u32", "s32", "u64", "s64")
 FLOATS = ("f16", "bf16", "f32", "f64")
@@ -117,7 +117,9 @@ def _packed_forms() -> Iterator[Form]:
                 f"cvt.{mode}{relu}.tf32.f32",
                 "b32",
                 ("f32",),
-                f"f32_bits(relu_f32({function}({{a}})))" if relu else f"f32_bits({function}({{a}}))",
+                f"f32_bits(relu_f32({function}({{a}})))"
+                if relu
+                else f"f32_bits({function}({{a}}))",
             )
     for relu in ("", ".relu"):
         for e in ("e4m3", "e5m2"):
@@ -149,9 +151,14 @@ def _packed_forms() -> Iterator[Form]:
             expression = f"(uint16_t)clamp_wide_{to}({{b}}) | (uint32_t)(uint16_t)clamp_wide_{to}({{a}}) << 16"
             yield Form(f"cvt.pack.sat.{to}.s32", "b32", ("s32", "s32"), expression)
         else:
-            pair = f"(uint8_t)clamp_wide_{to}({{b}}) | (uint32_t)(uint8_t)clamp_wide_{to}({{a}}) << 8"
+            pair = (
+                f"(uint8_t)clamp_wide_{to}({{b}}) | (uint32_t)(uint8_t)clamp_wide_{to}({{a}}) << 8"
+            )
             yield Form(
-                f"cvt.pack.sat.{to}.s32.b32", "b32", ("s32", "s32", "b32"), f"({pair}) | {{c}} << 16"
+                f"cvt.pack.sat.{to}.s32.b32",
+                "b32",
+                ("s32", "s32", "b32"),
+                f"({pair}) | {{c}} << 16",
             )
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from ptx_parser import Instruction, type_bytes
-from ptx_state import C_TYPES, State, refuse
+from cudasim.ptx_parser import Instruction, type_bytes
+from cudasim.ptx_state import C_TYPES, State, refuse
 
 _ORDER = r"(?:\.(?P<order>weak|volatile|relaxed|acquire|release))?(?:\.(?:cta|cluster|gpu|sys))?"
 _SPACE = r"(?:\.(?P<space>const|global|local|param|shared)(?:::(?:cta|entry|func))?)?"
@@ -64,12 +64,12 @@ def _check(state: State, space: str, size: int, access: str, line: int) -> str:
     if space == "const":
         return f"CHECK_GLOBAL(A, {size}, {access}, {line});"
     if space == "generic":
-        return (
-            f"CHECK_GENERIC(A, {size}, {access}, {line}); if (is_global_address(A)) {counter} += {size};"
-        )
+        return f"CHECK_GENERIC(A, {size}, {access}, {line}); if (is_global_address(A)) {counter} += {size};"
     if space == "local" and state.checked and len(state.local) == 1:
         (name, size_of_array) = next(iter(state.local.values()))
-        return f"cudasim_check_local((void*)(A + DISTANCE), {size}, {name}, {size_of_array}, {line});"
+        return (
+            f"cudasim_check_local((void*)(A + DISTANCE), {size}, {name}, {size_of_array}, {line});"
+        )
     return ""
 
 
@@ -164,7 +164,9 @@ def atomic(state: State, ins: Instruction, match: re.Match[str]) -> str:
         code += f" read_bytes += {size * count};"
     code += f" uint64_t H = {host_address(space)};"
     for i, (target, source) in enumerate(zip(targets, sources, strict=True)):
-        code += f" {{ {c_type} O = load_{c_type}(H + {i * size}), X = {state.read(source, ptx_type)};"
+        code += (
+            f" {{ {c_type} O = load_{c_type}(H + {i * size}), X = {state.read(source, ptx_type)};"
+        )
         if op == "cas":
             code += f" {c_type} Y = {state.read(operands[3], ptx_type)};"
         code += f" {c_type} N = {result}; store_{c_type}(H + {i * size}, N);"

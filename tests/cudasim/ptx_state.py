@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from ptx_parser import Block, Instruction, PtxError, type_bytes
+from cudasim.ptx_parser import Block, Instruction, PtxError, type_bytes
 
 C_TYPES = {
     "u8": "uint8_t",
@@ -158,7 +158,10 @@ class State:
         if ptx_type in ("f32", "f64"):
             if kind == ptx_type:
                 return expression
-            if kind in ("f32", "f64"):  # an f32 constant where f64 is wanted: the assembler converts
+            if kind in (
+                "f32",
+                "f64",
+            ):  # an f32 constant where f64 is wanted: the assembler converts
                 return f"(({C_TYPES[ptx_type]}){expression})"
             return f"{ptx_type}_of({expression})"
         if kind in ("f32", "f64"):
@@ -171,7 +174,8 @@ class State:
         bits = 8 * type_bytes(ptx_type) // len(parts)
         unsigned = C_TYPES[f"b{8 * type_bytes(ptx_type)}"]
         terms = [
-            f"({unsigned}){self.read(part, f'b{bits}')} << {bits * i}" for i, part in enumerate(parts)
+            f"({unsigned}){self.read(part, f'b{bits}')} << {bits * i}"
+            for i, part in enumerate(parts)
         ]
         value = " | ".join(f"({t})" for t in terms)
         if ptx_type in ("f32", "f64"):
