@@ -124,8 +124,8 @@ def _same_shape(a: Any, b: Any) -> bool:
 class If(SubgraphNode):
     """Runs one of two bodies.
 
-    ``If(execution_condition)``, then :meth:`set_then_body`, :meth:`set_else_body`, :meth:`set_input` for each value that
-    the bodies read, and :meth:`set_output` for each output.
+    ``If(execution_condition)``, then :meth:`set_then_body`, :meth:`set_else_body`, :meth:`set_input` for each value
+    that the bodies read, and :meth:`set_output` for each output.
     """
 
     _operation = "If"
@@ -328,8 +328,8 @@ class TensorIterator(_RepeatedNode):
 class Loop(_RepeatedNode):
     """Runs a body a number of times, as long as a condition holds. ``Loop(trip_count, execution_condition)``.
 
-    :meth:`set_special_body_ports` takes the index of the body's parameter that receives the number of the iteration (-1:
-    none) and the index of the result that says whether to go on.
+    :meth:`set_special_body_ports` takes the index of the body's parameter that receives the number of the iteration
+    (-1: none) and the index of the result that says whether to go on.
     """
 
     _operation = "Loop"

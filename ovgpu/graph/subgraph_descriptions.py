@@ -32,8 +32,8 @@ class InputDescription(_Description):
 class SliceInputDescription(InputDescription):
     """Every iteration gets the next slice of ``part_size`` along ``axis``.
 
-    Slices lie between ``start`` and ``end`` (both included, negative ones count from the end); a negative ``stride`` goes
-    from ``start`` downwards.
+    Slices lie between ``start`` and ``end`` (both included, negative ones count from the end); a negative ``stride``
+    goes from ``start`` downwards.
     """
 
     start: int = 0

@@ -55,7 +55,7 @@ def infer_body(body: Model, parameters: Sequence[Value]) -> list[Value]:
     return [values[id(r), 0] for r in body.get_results()]
 
 
-# ---- If -----------------------------------------------------------------------------------------------------------------
+# ---- If ------------------------------------------------------------------------------------------
 @op("If", "8", factory="", node_class=If)
 def if_(
     cond: Value,
@@ -76,7 +76,7 @@ def if_(
         f"If takes a condition of one element, not of shape {cond.shape}",
     )
     known = cond.scalar()
-    branches = []
+    branches: list[list[Value] | None] = []
     for index, body in enumerate((then_body, else_body)):
         if known is not None and bool(known) != (index == 0):
             branches.append(None)
@@ -129,7 +129,7 @@ def _hull(a: Dimension, b: Dimension) -> Dimension:
     return make(min(low_a, low_b), -1 if high_a < 0 or high_b < 0 else max(high_a, high_b))
 
 
-# ---- Loop and TensorIterator ---------------------------------------------------------------------------------------------
+# ---- Loop and TensorIterator ---------------------------------------------------------------------
 @op("TensorIterator", "1", factory="", node_class=TensorIterator)
 def tensor_iterator(
     *inputs: Value,
@@ -334,7 +334,7 @@ def _outputs(
     high: int | None,
     initial: dict[int, Value],
 ) -> tuple[Value, ...]:
-    """Values of the outputs after ``low`` to ``high`` iterations; ``initial`` are the carried values before the first."""
+    """Values of the outputs after ``low`` to ``high`` iterations; ``initial``: the carried values before them."""
     outputs: dict[int, Value] = {}
     for description in descriptions:
         value = results[description.body_value_index]

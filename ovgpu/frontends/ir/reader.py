@@ -98,7 +98,8 @@ class GraphReader:
         parameters = [self.parameters[i] for i in self.layers if i in self.parameters]
         results = [self.results[i] for i in self.layers if i in self.results]
         sinks = [self._sinks[i] for i in self.layers if i in self._sinks]
-        unnamed = [p._outputs[0] for p in (*parameters, *results) if not p._outputs[0]._names]
+        ports: list[Node] = [*parameters, *results]
+        unnamed = [p._outputs[0] for p in ports if not p._outputs[0]._names]
         variables = {n.variable_id: n.variable for n in sinks if isinstance(n, Assign)}
         model = Model.__new__(Model)
         model._build(results, sinks, parameters, list(variables.values()), name)

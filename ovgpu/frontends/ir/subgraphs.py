@@ -154,7 +154,7 @@ def _slice(layer: Layer, entry: Element) -> dict[str, int]:
     return values
 
 
-# ---- writing ------------------------------------------------------------------------------------------------------------
+# ---- writing -------------------------------------------------------------------------------------
 def write_if_maps(node: Node, element: Element, ids: list[tuple[list[int], list[int]]]) -> None:
     """Add the port maps of an If; ``ids`` are the layer ids of each body's parameters and results."""
     count = node.get_input_size()

@@ -110,9 +110,9 @@ def read_constant(
 
 
 def _read_strings(data: Bytes, count: int, shape: list[int]) -> npt.NDArray[np.object_]:
-    """Strings as ``.bin`` files hold them: their number, the ends of all (after a 0), the characters; 32-bit integers."""
+    """Strings as ``.bin`` files hold them: their number, the ends of all (after a 0), the characters."""
     header = 4 * (count + 2)
-    if data.size < header or struct.unpack_from("<I", data)[0] != count:
+    if data.size < header or int.from_bytes(data[:4].tobytes(), "little") != count:
         raise RuntimeError(
             f"The data of the string constant {shape} is inconsistent: it does not hold {count} strings"
         )

@@ -9,7 +9,7 @@ from xml.parsers import expat
 _CHUNK = 1 << 16
 
 
-class _RootReached(Exception):  # noqa: N818 - a signal, not an error
+class _RootReached(Exception):
     """The prolog is over."""
 
 

@@ -15,6 +15,8 @@ from ovgpu.graph.model import topological_order
 from ovgpu.graph.node import Node
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.special import Constant, Parameter, Result
+from ovgpu.graph.state import Assign, ReadValue
+from ovgpu.graph.subgraph import SubgraphNode
 from ovgpu.graph.value import Value
 from ovgpu.plugins.cpu.registry import SMALL_FLOATS, Call, Kernel, find_kernel, keyword_arguments
 
@@ -116,11 +118,23 @@ def evaluate(node: Node, arrays: Arrays) -> list[np.ndarray]:
 
     Raises MissingKernel when the CPU cannot, RuntimeError when the inputs do not fit the operation.
     """
+    if isinstance(node, SubgraphNode):
+        from ovgpu.plugins.cpu.subgraph import evaluate_subgraph
+
+        return evaluate_subgraph(node, arrays)
+    if isinstance(node, (ReadValue, Assign)):
+        return [_as_host(arrays[0], node._outputs[0].value) if arrays else _zeros(node)]
     kernel = find_kernel(node)
     if kernel is None:
         raise MissingKernel(node)
     with np.errstate(all="ignore"):
         return compute(node, kernel, arrays, infer_outputs(node, arrays))
+
+
+def _zeros(node: Node) -> np.ndarray:
+    """What a variable without an initial value holds at first; unknown dimensions are as small as they may be."""
+    value = node._outputs[0].value
+    return np.zeros([d.get_min_length() for d in value.dims], value.type.host_dtype)
 
 
 def evaluate_graph(results: Sequence[Node], feeds: Mapping[Node, np.ndarray]) -> list[np.ndarray]:
