@@ -153,7 +153,11 @@ class Node:
     # ---- attributes -------------------------------------------------------------------------------------------------
     def get_attributes(self) -> dict[str, Any]:
         """Attributes by name (a copy); element types as their names."""
-        return {k: v.to_string() if isinstance(v, Type) else v for k, v in self.attributes.items()}
+        spelling = self._declaration.attribute_names
+        return {
+            spelling.get(k, k): v.to_string() if isinstance(v, Type) else v
+            for k, v in self.attributes.items()
+        }
 
     def set_attribute(self, name: str, value: Any) -> None:
         """Change one attribute; unknown names are ignored, as attribute visitors do."""

@@ -216,6 +216,7 @@ class OpDeclaration:
         ir_names: Iterable[str] = (),
         values: ValuesFunction | None = None,
         domain: str = "opset",
+        attribute_names: dict[str, str] | None = None,
     ) -> None:
         self.name = name
         self.opset = opset
@@ -227,6 +228,7 @@ class OpDeclaration:
         self.python_names = python_names or {}
         self.ir_names = tuple(ir_names)
         self.domain = domain
+        self.attribute_names = attribute_names or {}
         self.node_class: type[Node] | None = None
 
     @property
@@ -271,6 +273,10 @@ class OpDeclaration:
     def complete_attributes(self, given: dict[str, Any]) -> dict[str, Any]:
         """All attributes in their own types, defaults filled in. Raises OpError for unknown or missing ones."""
         complete = {}
+        for name, public_name in self.attribute_names.items():
+            if public_name in given:
+                given = {**given, name: given[public_name]}
+                del given[public_name]
         for name, attribute in self.attributes.items():
             if name in given:
                 complete[name] = attribute.convert(self.name, given[name])
@@ -387,6 +393,7 @@ def op(
     values: ValuesFunction | None = None,
     domain: str = "opset",
     node_class: type[Node] | None = None,
+    attribute_names: dict[str, str] | None = None,
 ) -> Callable[[InferFunction], InferFunction]:
     """Declare an operation; see the module's docstring.
 
@@ -404,6 +411,8 @@ def op(
             :mod:`ovgpu.ops.value_rules` cover most operations.
         domain: ``opset``, or another version string for operations outside the opsets.
         node_class: class of its nodes; None for :class:`~ovgpu.graph.node.Node`.
+        attribute_names: parameter -> attribute name as IR files and ``get_attributes`` spell it, where that is no
+            Python name (``exclude-pad``).
     """
 
     def declare(infer: InferFunction) -> InferFunction:
@@ -418,6 +427,7 @@ def op(
             ir_names=ir_names,
             values=values,
             domain=domain,
+            attribute_names=attribute_names,
         )
         declaration.node_class = node_class
         registry.add(declaration)

@@ -92,15 +92,17 @@ def output_dimension(
     slack = dims.sub(padded, window)
     steps = dims.floordiv(slack, stride) if rounding == "floor" else dims.ceildiv(slack, stride)
     count = dims.add(steps, 1)
-    if (
-        rounding == "ceil_torch"
-        and size.is_static
-        and (count.get_length() - 1) * stride >= size.get_length() + before
-    ):
-        count = dims.sub(
-            count, 1
-        )  # the last window must start inside the data or the padding before it
-    return count
+    return _starting_inside(count, size, stride, before) if rounding == "ceil_torch" else count
+
+
+def _starting_inside(count: Dimension, size: Dimension, stride: int, before: int) -> Dimension:
+    """``count`` without a last window that would start in the padding behind the data."""
+
+    def cut(windows: int, length: int) -> int:
+        return windows - 1 if windows > 1 and (windows - 1) * stride >= length + before else windows
+
+    (low, high), (shortest, longest) = count.interval(), size.interval()
+    return Dimension(cut(low, shortest), high if high < 0 else cut(high, longest))
 
 
 def check_spatial_attributes(name: str, rank: int, **attributes: Sequence[int]) -> None:
