@@ -54,12 +54,15 @@ def shared_or_cast(slot: PortSlot, array: Array) -> Tensor:
     """A tensor over ``array``'s memory where that is possible, else over a converted copy.
 
     Shared are writable C-contiguous arrays of exactly the port's dtype; bf16 and strings are always copied.
-    Raises RuntimeError when the port takes neither the type nor the shape.
+    Raises RuntimeError when the port does not take the shape, or is of a packed type; ValueError for text that is no
+    number.
     """
     if slot.type.bitwidth < 8:
         tensor = Tensor(array)
         slot.check_input(tensor)
         return tensor
+    if array.dtype.kind in "SU" and slot.type is not Type.string:
+        array = array.astype(slot.dtype)  # numbers in text; a ValueError tells about other text
     if not slot.accepts(array.shape):
         raise slot.refusal_of_tensor(array.shape)
     if array.dtype == slot.dtype and slot.type is not Type.bf16 and slot.type is not Type.string:

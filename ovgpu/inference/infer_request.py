@@ -268,7 +268,7 @@ class InferRequest:
                 return self._ports.inputs[key]
             if key < 0:
                 checked_index("get_input_tensor", _GET_INPUT_TENSOR, self, key)
-            raise RuntimeError(out_of_range(key, len(self._ports.inputs)))
+            raise RuntimeError(out_of_range(int(key), len(self._ports.inputs)))
         if isinstance(key, str | ConstOutput):
             slot = self._ports.input_keys.get(key)
             if slot is not None:
