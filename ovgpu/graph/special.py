@@ -218,8 +218,15 @@ class Constant(Node):
             if storage.ctypes.data % element_type.host_dtype.alignment:
                 storage = storage.copy()
             storage = storage.view(element_type.host_dtype).reshape(sizes)
+        return cls._over(element_type, sizes, storage, owner)
+
+    @classmethod
+    def _over(
+        cls, element_type: Type, shape: tuple[int, ...], storage: np.ndarray, owner: Any = None
+    ) -> Constant:
+        """A constant over memory in its final form: packed bytes, or an array of the shape in the host dtype."""
         constant = cls.__new__(cls)
-        constant._init_storage(element_type, sizes, storage, owner)
+        constant._init_storage(element_type, shape, storage, owner)
         return constant
 
     @classmethod
@@ -229,9 +236,7 @@ class Constant(Node):
         storage = array
         if element_type.bitwidth < 8:
             storage = pack_codes(array.reshape(-1).view(np.uint8), element_type.bitwidth)
-        constant = cls.__new__(cls)
-        constant._init_storage(element_type, array.shape, storage, None)
-        return constant
+        return cls._over(element_type, array.shape, storage)
 
     def host_array(self) -> np.ndarray:
         """The elements in ``Type.host_dtype``, one per array element; a view where the type has whole bytes."""
@@ -250,11 +255,7 @@ class Constant(Node):
         self._set_values([value])
 
     def get_attributes(self) -> dict[str, Any]:
-        return {
-            "element_type": self._type.to_string(),
-            "shape": Shape(list(self._shape)),
-            "value": self._storage,
-        }
+        return {"element_type": self._type.to_string(), "shape": list(self._shape)}
 
     def get_element_type(self) -> Type:
         return self._type

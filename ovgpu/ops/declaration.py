@@ -40,6 +40,7 @@ ValuesFunction = Callable[..., "np.ndarray | tuple[np.ndarray | None, ...] | Non
 
 #: Modules that declare operations; imported together at the first look-up, so that ``import ovgpu`` stays quick.
 FAMILIES = (
+    "special",
     "elementwise",
     "activation",
     "comparison",
