@@ -1,0 +1,60 @@
+"""Operations that only fusions make. They belong to no opset; their version is ``ovgpu``."""
+
+from __future__ import annotations
+
+from ovgpu.graph.value import Value
+from ovgpu.ops.convolution import convolution, group_convolution
+from ovgpu.ops.declaration import op
+from ovgpu.ops.window import AutoPad
+
+
+@op("ConvolutionBiasActivation", "1", factory="", domain="ovgpu")
+def convolution_bias_activation(
+    data: Value,
+    filters: Value,
+    bias: Value | None = None,
+    *,
+    strides: list[int],
+    dilations: list[int],
+    pads_begin: list[int],
+    pads_end: list[int],
+    auto_pad: AutoPad = "explicit",
+    activation: str = "",
+    activation_parameters: list[float] = [],  # noqa: B006 - a schema, never written to
+) -> Value:
+    """activation(Convolution-1(data, filters) + bias); see :mod:`ovgpu.plugins.cpu.kernels.fused` for activations."""
+    return convolution(
+        data,
+        filters,
+        strides=strides,
+        dilations=dilations,
+        pads_begin=pads_begin,
+        pads_end=pads_end,
+        auto_pad=auto_pad,
+    )
+
+
+@op("GroupConvolutionBiasActivation", "1", factory="", domain="ovgpu")
+def group_convolution_bias_activation(
+    data: Value,
+    filters: Value,
+    bias: Value | None = None,
+    *,
+    strides: list[int],
+    dilations: list[int],
+    pads_begin: list[int],
+    pads_end: list[int],
+    auto_pad: AutoPad = "explicit",
+    activation: str = "",
+    activation_parameters: list[float] = [],  # noqa: B006
+) -> Value:
+    """activation(GroupConvolution-1(data, filters) + bias)."""
+    return group_convolution(
+        data,
+        filters,
+        strides=strides,
+        dilations=dilations,
+        pads_begin=pads_begin,
+        pads_end=pads_end,
+        auto_pad=auto_pad,
+    )

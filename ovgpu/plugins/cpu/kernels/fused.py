@@ -1,0 +1,211 @@
+"""Layers with their bias and activation in one step.
+
+Activations work in place on a block of results that was just computed. Those that need the argument twice (x * sigmoid(x))
+take a small buffer of the running thread, one chunk at a time, so that nothing leaves the cache.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ovgpu.graph.node import Node
+from ovgpu.graph.value import Value
+from ovgpu.plugins.cpu.kernels.convolution import (
+    Activation,
+    bind_convolution,
+    convolution_scratch,
+)
+from ovgpu.plugins.cpu.kernels.special_functions import erf
+from ovgpu.plugins.cpu.registry import Call, Step, binder
+
+#: Elements of one chunk: a float32 chunk and its buffer stay in a second-level cache of 1 MB.
+CHUNK = 1 << 16
+
+#: Computes ``x`` in place with buffers of the same shape.
+_InPlace = Callable[..., None]
+
+_ZERO, _HALF, _ONE, _THREE, _SIX = (np.float32(x) for x in (0, 0.5, 1, 3, 6))
+
+
+class _Buffers(threading.local):
+    """Chunks of the running thread, by count and type."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[tuple[int, np.dtype], np.ndarray] = {}
+
+    def take(self, count: int, dtype: np.dtype) -> np.ndarray:
+        array = self.arrays.get((count, dtype))
+        if array is None:
+            array = self.arrays[count, dtype] = np.empty((count, CHUNK), dtype)
+        return array
+
+
+_buffers = _Buffers()
+
+
+def _chunked(function: _InPlace, buffers: int = 1) -> Activation:
+    """Apply ``function(x, *buffers)`` to a contiguous block chunk by chunk."""
+
+    def apply(block: np.ndarray) -> None:
+        flat = block.reshape(-1)
+        chunks = _buffers.take(buffers, flat.dtype)
+        for start in range(0, flat.size, CHUNK):
+            part = flat[start : start + CHUNK]
+            function(part, *chunks[:, : part.size])
+
+    return apply
+
+
+def _sigmoid_into(x: np.ndarray, out: np.ndarray) -> None:
+    np.negative(x, out=out)
+    np.exp(out, out=out)
+    np.add(out, _ONE, out=out)
+    np.reciprocal(out, out=out)
+
+
+def _sigmoid(block: np.ndarray) -> None:
+    _sigmoid_into(block, block)
+
+
+def _swish(x: np.ndarray, buffer: np.ndarray) -> None:
+    np.negative(x, out=buffer)
+    np.exp(buffer, out=buffer)
+    np.add(buffer, _ONE, out=buffer)
+    np.divide(x, buffer, out=x)
+
+
+def _hsigmoid(block: np.ndarray) -> None:
+    np.add(block, _THREE, out=block)
+    np.clip(block, _ZERO, _SIX, out=block)
+    np.divide(block, _SIX, out=block)
+
+
+def _hswish(x: np.ndarray, buffer: np.ndarray) -> None:
+    np.add(x, _THREE, out=buffer)
+    np.clip(buffer, _ZERO, _SIX, out=buffer)
+    np.divide(buffer, _SIX, out=buffer)
+    np.multiply(x, buffer, out=x)
+
+
+def _gelu(
+    x: np.ndarray, scaled: np.ndarray, square: np.ndarray, divisor: np.ndarray, result: np.ndarray
+) -> None:
+    np.multiply(x, np.float32(math.sqrt(0.5)), out=scaled)
+    erf(scaled, square, divisor, out=result)
+    np.add(result, _ONE, out=result)
+    np.multiply(result, _HALF, out=result)
+    np.multiply(x, result, out=x)
+
+
+def _gelu_tanh(x: np.ndarray, buffer: np.ndarray) -> None:
+    np.multiply(x, x, out=buffer)
+    np.multiply(buffer, np.float32(0.044715), out=buffer)
+    np.add(buffer, _ONE, out=buffer)
+    np.multiply(buffer, x, out=buffer)
+    np.multiply(buffer, np.float32(math.sqrt(2 / math.pi)), out=buffer)
+    np.tanh(buffer, out=buffer)
+    np.add(buffer, _ONE, out=buffer)
+    np.multiply(buffer, _HALF, out=buffer)
+    np.multiply(x, buffer, out=x)
+
+
+def _softplus(x: np.ndarray, buffer: np.ndarray) -> None:
+    np.logaddexp(x, x.dtype.type(0), out=x)
+
+
+def _mish(x: np.ndarray, buffer: np.ndarray) -> None:
+    np.logaddexp(x, x.dtype.type(0), out=buffer)
+    np.tanh(buffer, out=buffer)
+    np.multiply(x, buffer, out=x)
+
+
+def _leaky_relu(slope: float) -> Activation:
+    def function(x: np.ndarray, buffer: np.ndarray) -> None:
+        np.minimum(x, _ZERO, out=buffer)
+        np.multiply(buffer, x.dtype.type(slope), out=buffer)
+        np.maximum(x, _ZERO, out=x)
+        np.add(x, buffer, out=x)
+
+    return _chunked(function)
+
+
+def _elu(alpha: float) -> Activation:
+    def function(x: np.ndarray, buffer: np.ndarray) -> None:
+        np.minimum(x, _ZERO, out=buffer)
+        np.expm1(buffer, out=buffer)
+        np.multiply(buffer, x.dtype.type(alpha), out=buffer)
+        np.maximum(x, _ZERO, out=x)
+        np.add(x, buffer, out=x)
+
+    return _chunked(function)
+
+
+def _hard_sigmoid(alpha: float, beta: float) -> Activation:
+    def apply(block: np.ndarray) -> None:
+        np.multiply(block, block.dtype.type(alpha), out=block)
+        np.add(block, block.dtype.type(beta), out=block)
+        np.clip(block, _ZERO, _ONE, out=block)
+
+    return apply
+
+
+def _clamp(low: float, high: float) -> Activation:
+    def apply(block: np.ndarray) -> None:
+        np.clip(block, block.dtype.type(low), block.dtype.type(high), out=block)
+
+    return apply
+
+
+_PLAIN: dict[str, Activation] = {
+    "relu": lambda block: np.maximum(block, _ZERO, out=block),
+    "sigmoid": _sigmoid,
+    "tanh": lambda block: np.tanh(block, out=block),
+    "hsigmoid": _hsigmoid,
+    "swish": _chunked(_swish),
+    "hswish": _chunked(_hswish),
+    "gelu": _chunked(_gelu, 4),
+    "gelu_tanh": _chunked(_gelu_tanh),
+    "softplus": _chunked(_softplus),
+    "mish": _chunked(_mish),
+}
+
+_WITH_PARAMETERS: dict[str, Callable[..., Activation]] = {
+    "leaky_relu": _leaky_relu,
+    "elu": _elu,
+    "hard_sigmoid": _hard_sigmoid,
+    "clamp": _clamp,
+}
+
+
+def activation_of(name: str, parameters: Sequence[float]) -> Activation | None:
+    """The activation ``name`` as a function that changes a contiguous block in place; None for no activation.
+
+    Raises KeyError for an unknown name.
+    """
+    if not name:
+        return None
+    if name in _PLAIN:
+        return _PLAIN[name]
+    return _WITH_PARAMETERS[name](*parameters)
+
+
+def _scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> int:
+    return convolution_scratch(node, inputs, outputs)
+
+
+@binder(
+    "ConvolutionBiasActivation",
+    "GroupConvolutionBiasActivation",
+    layout="channels_last",
+    scratch=_scratch,
+)
+def bind_fused_convolution(call: Call) -> Step:
+    bias = call.inputs[2] if len(call.inputs) > 2 else None
+    activation = activation_of(
+        call.attributes["activation"], call.attributes["activation_parameters"]
+    )
+    return bind_convolution(call, bias, activation)
