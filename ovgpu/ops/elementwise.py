@@ -49,7 +49,7 @@ def _broadcast_pdpd(a: PartialShape, b: PartialShape) -> PartialShape | None:
     for axis, dim in enumerate(b.dims):
         if dim.is_static and dim.get_length() == 1:
             continue
-        merged = dimensions.broadcast_merge(result[axis], dim)
+        merged = dimensions.merge(dim, result[axis])  # the symbol of b stays
         if merged is None or (result[axis].is_static and result[axis].get_length() == 1):
             return None
         result[axis] = merged

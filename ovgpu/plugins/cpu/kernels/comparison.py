@@ -1,0 +1,48 @@
+"""Comparisons and logical operations on host arrays."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from ovgpu.plugins.cpu.kernels.elementwise import bind_pair
+from ovgpu.plugins.cpu.registry import Call, Step, binder
+
+for _name, _ufunc in {
+    "Equal": np.equal,
+    "NotEqual": np.not_equal,
+    "Less": np.less,
+    "LessEqual": np.less_equal,
+    "Greater": np.greater,
+    "GreaterEqual": np.greater_equal,
+    "LogicalAnd": np.logical_and,
+    "LogicalOr": np.logical_or,
+    "LogicalXor": np.logical_xor,
+    "Xor": np.logical_xor,
+}.items():
+    binder(_name, layout="same")(bind_pair(_ufunc))
+
+for _name, _test in {
+    "LogicalNot": np.logical_not,
+    "IsNaN": np.isnan,
+    "IsFinite": np.isfinite,
+}.items():
+    binder(_name, layout="same")(
+        lambda call, test=_test: partial(
+            test, call.inputs[0], out=call.outputs[0], casting="unsafe"
+        )
+    )
+
+
+@binder("IsInf", layout="same")
+def bind_is_inf(call: Call) -> Step:
+    x, out = call.inputs[0], call.outputs[0]
+    assert x is not None
+    signs = call.attributes["detect_negative"], call.attributes["detect_positive"]
+    if signs == (True, True):
+        return partial(np.isinf, x, out=out)
+    if signs == (False, False):
+        return lambda: out.fill(False)
+    infinity = x.dtype.type(np.inf if signs[1] else -np.inf)
+    return partial(np.equal, x, infinity, out=out)
