@@ -1,0 +1,273 @@
+"""Gather..., Scatter..., OneHot and Eye on host arrays."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ovgpu.graph.element_type import Type
+from ovgpu.plugins.cpu.registry import kernel
+
+
+def _in_range(indices: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """``indices`` as int64 in [0, size), and a mask of those that were out of range (None: all were fine)."""
+    indices = indices.astype(np.int64, copy=False)
+    if not indices.size:
+        return indices, None
+    least, most = indices.min(), indices.max()
+    if least < 0:
+        indices = np.where(indices < 0, indices + size, indices)
+    if least >= -size and most < size:
+        return indices, None
+    outside = (indices < 0) | (indices >= size)
+    return np.where(outside, 0, indices), outside
+
+
+# ---- Gather
+@kernel("Gather", native=True)
+def gather(
+    x: np.ndarray, indices: np.ndarray, axis: np.ndarray, *, batch_dims: int, out: np.ndarray
+) -> None:
+    position = int(axis.reshape(-1)[0]) % x.ndim
+    batch = batch_dims % indices.ndim if batch_dims < 0 else batch_dims
+    size = x.shape[position]
+    if not out.size:
+        return
+    safe, outside = _in_range(indices, size)
+    if size == 0:
+        out[...] = 0
+        return
+    if batch == 0:
+        # mode="clip" skips numpy's own check, and with it the copy that `out` costs otherwise.
+        np.take(x, safe, position, out=out, mode="clip")
+        if outside is not None:
+            out[(slice(None),) * position + (outside,)] = 0
+        return
+    count = math.prod(x.shape[:batch])
+    rows = x.reshape(
+        count, math.prod(x.shape[batch:position]), size, math.prod(x.shape[position + 1 :])
+    )
+    table = safe.reshape(count, -1)
+    picked = rows[np.arange(count)[:, None], :, table]  # [count, index, before axis, after axis]
+    if outside is not None:
+        picked[outside.reshape(count, -1)] = 0
+    np.copyto(out, picked.swapaxes(1, 2).reshape(out.shape))
+
+
+@kernel("Gather", version="opset1", native=True)
+def gather_1(x: np.ndarray, indices: np.ndarray, axis: np.ndarray, *, out: np.ndarray) -> None:
+    gather(x, indices, axis, batch_dims=0, out=out)
+
+
+@kernel("GatherElements", native=True)
+def gather_elements(x: np.ndarray, indices: np.ndarray, *, axis: int) -> np.ndarray:
+    safe, outside = _in_range(indices, x.shape[axis])
+    if x.shape[axis] == 0:
+        return np.zeros(indices.shape, x.dtype)
+    picked = np.take_along_axis(x, safe, axis)
+    if outside is not None:
+        picked[outside] = 0
+    return picked
+
+
+@kernel("GatherND", native=True)
+def gather_nd(
+    x: np.ndarray, indices: np.ndarray, *, batch_dims: int, out_shape: tuple[int, ...]
+) -> np.ndarray:
+    length = indices.shape[-1]
+    sizes = np.array(x.shape[batch_dims : batch_dims + length])
+    index = indices.astype(np.int64)
+    index = np.where(index < 0, index + sizes, index)
+    outside = ((index < 0) | (index >= sizes)).any(-1)
+    index[outside] = 0
+    batch = np.meshgrid(*(np.arange(n) for n in indices.shape[:batch_dims]), indexing="ij")
+    inner = indices.ndim - 1 - batch_dims
+    lead = tuple(b.reshape(b.shape + (1,) * inner) for b in batch)
+    picked = np.array(x[lead + tuple(np.moveaxis(index, -1, 0))])
+    if outside.any():
+        picked[outside] = 0
+    return picked.reshape(out_shape)
+
+
+@kernel("GatherTree")
+def gather_tree(
+    step_ids: np.ndarray, parent_idx: np.ndarray, max_seq_len: np.ndarray, end_token: np.ndarray
+) -> np.ndarray:
+    steps, batches, beams = step_ids.shape
+    end = end_token.reshape(-1)[0]
+    result = np.full(step_ids.shape, end, step_ids.dtype)
+    lengths = np.minimum(steps, max_seq_len.astype(np.int64))[:, None]
+    parent = np.tile(np.arange(beams), (batches, 1))
+    rows = np.arange(batches)[:, None]
+    parents = parent_idx.astype(np.int64)
+    for step in range(steps - 1, -1, -1):  # every beam is followed from its last step to its first
+        active = step < lengths
+        result[step] = np.where(active, step_ids[step][rows, parent], end)
+        parent = np.where(active, parents[step][rows, parent], parent)
+    # After its first end token a beam consists of end tokens.
+    ended = np.logical_or.accumulate(result == end, axis=0)
+    result[ended] = end
+    return result
+
+
+# ---- Scatter
+@kernel("ScatterUpdate", native=True)
+def scatter_update(
+    x: np.ndarray, indices: np.ndarray, updates: np.ndarray, axis: np.ndarray, *, out: np.ndarray
+) -> None:
+    np.copyto(out, x)
+    position = int(axis.reshape(-1)[0]) % x.ndim
+    index = (slice(None),) * position + (indices.astype(np.int64).reshape(-1),)
+    if updates.ndim:
+        updates = updates.reshape(*x.shape[:position], indices.size, *x.shape[position + 1 :])
+    out[index] = updates
+
+
+_REDUCTIONS: dict[str, np.ufunc] = {
+    "sum": np.add,
+    "mean": np.add,
+    "sub": np.subtract,
+    "prod": np.multiply,
+    "min": np.minimum,
+    "max": np.maximum,
+}
+
+
+def _reducing(reduction: str, dtype: np.dtype) -> np.ufunc:
+    """The ufunc of a reduction; on booleans sums are "or" and products "and", as numpy has no boolean subtraction."""
+    if dtype == np.bool_ and reduction == "sub":
+        return np.logical_xor
+    return _REDUCTIONS[reduction]
+
+
+def _extreme(dtype: np.dtype, largest: bool) -> Any:
+    """The largest or smallest value of ``dtype``: the neutral element of min or max."""
+    if dtype.kind in "iu":
+        return np.iinfo(dtype).max if largest else np.iinfo(dtype).min
+    if dtype.kind == "b":
+        return largest
+    return math.inf if largest else -math.inf
+
+
+@kernel("ScatterElementsUpdate")
+def scatter_elements_update_12(
+    x: np.ndarray,
+    indices: np.ndarray,
+    updates: np.ndarray,
+    axis: np.ndarray,
+    *,
+    reduction: str,
+    use_init_val: bool,
+    out: np.ndarray,
+) -> None:
+    np.copyto(out, x)
+    if not indices.size:
+        return
+    position = int(axis.reshape(-1)[0]) % x.ndim
+    place, _ = _in_range(indices, x.shape[position])
+    if reduction == "none":
+        np.put_along_axis(out, place, updates, position)
+        return
+    index = list(np.ogrid[tuple(slice(n) for n in indices.shape)])
+    index[position] = place
+    where = tuple(np.broadcast_arrays(*index))
+    if not use_init_val:
+        neutral: Any = {"sum": 0, "mean": 0, "prod": 1}.get(reduction)
+        out[where] = _extreme(out.dtype, reduction == "min") if neutral is None else neutral
+    _reducing(reduction, out.dtype).at(out, where, updates)
+    if reduction == "mean":
+        count = np.full(x.shape, int(use_init_val), np.int64)
+        np.add.at(count, where, 1)
+        touched = np.zeros(x.shape, np.bool_)
+        touched[where] = True
+        divide = np.floor_divide if out.dtype.kind in "iu" else np.true_divide
+        out[touched] = divide(out[touched], count[touched])
+
+
+@kernel("ScatterElementsUpdate", version="opset3", native=True)
+def scatter_elements_update_3(
+    x: np.ndarray, indices: np.ndarray, updates: np.ndarray, axis: np.ndarray, *, out: np.ndarray
+) -> None:
+    scatter_elements_update_12(
+        x, indices, updates, axis, reduction="none", use_init_val=True, out=out
+    )
+
+
+@kernel("ScatterNDUpdate")
+def scatter_nd_update_15(
+    x: np.ndarray, indices: np.ndarray, updates: np.ndarray, *, reduction: str, out: np.ndarray
+) -> None:
+    np.copyto(out, x)
+    index = tuple(np.moveaxis(indices.astype(np.int64), -1, 0))
+    if reduction == "none":
+        out[index] = updates
+    else:
+        _reducing(reduction, out.dtype).at(out, index, updates)
+
+
+@kernel("ScatterNDUpdate", version="opset4", native=True)
+def scatter_nd_update_4(
+    x: np.ndarray, indices: np.ndarray, updates: np.ndarray, *, out: np.ndarray
+) -> None:
+    scatter_nd_update_15(x, indices, updates, reduction="none", out=out)
+
+
+# ---- OneHot, Eye
+@kernel("OneHot", native=True)
+def one_hot_16(
+    indices: np.ndarray,
+    depth: np.ndarray,
+    on_value: np.ndarray,
+    off_value: np.ndarray,
+    *,
+    axis: int,
+    negative_indices_mode: str,
+    out: np.ndarray,
+) -> None:
+    position = axis % (indices.ndim + 1)
+    size = out.shape[position]
+    if negative_indices_mode == "normalize":
+        indices = indices.astype(np.int64)
+        indices = np.where(indices < 0, indices + size, indices)
+    shape = [1] * out.ndim
+    shape[position] = size
+    hot = np.expand_dims(indices, position) == np.arange(size).reshape(shape)
+    np.copyto(out, np.where(hot, on_value.reshape(()), off_value.reshape(())))
+
+
+@kernel("OneHot", version="opset1", native=True)
+def one_hot_1(
+    indices: np.ndarray,
+    depth: np.ndarray,
+    on_value: np.ndarray,
+    off_value: np.ndarray,
+    *,
+    axis: int,
+    out: np.ndarray,
+) -> None:
+    one_hot_16(
+        indices,
+        depth,
+        on_value,
+        off_value,
+        axis=axis,
+        negative_indices_mode="ignore_negative",
+        out=out,
+    )
+
+
+@kernel("Eye", native=True)
+def eye(
+    num_rows: np.ndarray,
+    num_columns: np.ndarray,
+    diagonal_index: np.ndarray,
+    batch_shape: np.ndarray | None = None,
+    *,
+    out_type: Type,
+    out_shape: tuple[int, ...],
+) -> np.ndarray:
+    rows, columns = out_shape[-2:]
+    matrix = np.eye(rows, columns, int(diagonal_index.reshape(-1)[0])).astype(out_type.host_dtype)
+    return np.broadcast_to(matrix, out_shape)
