@@ -102,6 +102,9 @@ class Value:
             result = result[self._index]
         if result is None:
             return
+        if isinstance(result, Interval):  # arithmetic on 0-D object arrays yields the bare element
+            element, result = result, np.empty((), object)
+            result[()] = element
         dtype = self.type.host_dtype
         if result.dtype == object and dtype != object:
             exact = exact_or_none(result, dtype)
