@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ovgpu.graph.element_type import Type
+from ovgpu.ops.gather_scatter import along_axis
 from ovgpu.plugins.cpu.registry import kernel
 
 
@@ -167,12 +168,10 @@ def scatter_elements_update_12(
         return
     position = int(axis.reshape(-1)[0]) % x.ndim
     place, _ = _in_range(indices, x.shape[position])
+    where = along_axis(place, position)
     if reduction == "none":
-        np.put_along_axis(out, place, updates, position)
+        out[where] = updates
         return
-    index = list(np.ogrid[tuple(slice(n) for n in indices.shape)])
-    index[position] = place
-    where = tuple(np.broadcast_arrays(*index))
     if not use_init_val:
         neutral: Any = {"sum": 0, "mean": 0, "prod": 1}.get(reduction)
         out[where] = _extreme(out.dtype, reduction == "min") if neutral is None else neutral
@@ -182,8 +181,8 @@ def scatter_elements_update_12(
         np.add.at(count, where, 1)
         touched = np.zeros(x.shape, np.bool_)
         touched[where] = True
-        divide = np.floor_divide if out.dtype.kind in "iu" else np.true_divide
-        out[touched] = divide(out[touched], count[touched])
+        mean = out[touched] / count[touched]
+        out[touched] = np.trunc(mean) if out.dtype.kind in "iu" else mean
 
 
 @kernel("ScatterElementsUpdate", version="opset3", native=True)
