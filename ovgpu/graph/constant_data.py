@@ -181,7 +181,7 @@ def tensor_view(constant: Constant) -> Tensor:
 
 
 def public_array(constant: Constant) -> Array:
-    """A read-only view of the stored data as numpy shows it: packed bytes below 8 bits, bf16 as float16 bits, f8 as uint8."""
+    """A read-only view of the stored data: packed bytes below 8 bits, bf16 as float16 bits, f8 as uint8."""
     element_type, storage = constant.get_element_type(), constant._storage
     if element_type is Type.string:
         return string_data.as_bytes(storage)

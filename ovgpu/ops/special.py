@@ -82,7 +82,7 @@ def constant(
             shared_memory, dtype = dtype, None
         if dtype is not None:
             raise TypeError("The necessary overload for constant was not found")
-        node = Constant(source, shared_memory is not False)
+        node: Constant = Constant(source, shared_memory is not False)
     else:
         node = _from_numbers(source, _element_type(dtype), bool(shared_memory))
     if name is not None:
