@@ -126,11 +126,6 @@ def _check_inputs(model: Model) -> None:
                 f"CPU plugin: Input image format {parameter.get_element_type().to_string()} is not supported yet. "
                 f"Input: '{parameter.get_friendly_name()}'"
             )
-        if parameter.get_partial_shape().rank.is_dynamic:
-            raise RuntimeError(
-                "CPU plug-in doesn't support Parameter operation with dynamic rank. "
-                f"Operation name: {parameter.get_friendly_name()}"
-            )
 
 
 class CpuState(State):
