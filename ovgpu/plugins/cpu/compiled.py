@@ -24,15 +24,11 @@ from ovgpu.plugins.cpu.lowering import lower_model
 from ovgpu.plugins.cpu.program import Program, compute_dtype
 from ovgpu.plugins.plugin import CompiledPlugin, Job, OnDone, State
 
-#: Element types that no input may have, as in OpenVINO's CPU device.
-_REFUSED_INPUTS = (Type.u1, Type.u3, Type.u6)
-
 
 class CompiledCpu(CompiledPlugin):
     """Program and settings, shared by all jobs."""
 
     def __init__(self, model: Model, config: dict[str, Any], from_cache: bool = False) -> None:
-        _check_inputs(model)
         self.model = model.clone()
         self.config = config
         self.from_cache = from_cache
@@ -49,7 +45,10 @@ class CompiledCpu(CompiledPlugin):
         cores = os.cpu_count() or 1
         asked = int(self.config.get("NUM_STREAMS", 1))
         hint = self.config.get("PERFORMANCE_HINT")
-        if asked < 0 or (asked <= 1 and hint in (PerformanceMode.THROUGHPUT, PerformanceMode.CUMULATIVE_THROUGHPUT)):
+        if asked < 0 or (
+            asked <= 1
+            and hint in (PerformanceMode.THROUGHPUT, PerformanceMode.CUMULATIVE_THROUGHPUT)
+        ):
             asked = cores
         limit = int(self.config.get("PERFORMANCE_HINT_NUM_REQUESTS", 0))
         return max(1, min(asked, limit) if limit else asked)
@@ -78,7 +77,8 @@ class CompiledCpu(CompiledPlugin):
             "NUM_STREAMS": self.streams,
             "EXECUTION_DEVICES": ["CPU"],
             "LOADED_FROM_CACHE": self.from_cache,
-            "INFERENCE_NUM_THREADS": self.config.get("INFERENCE_NUM_THREADS", 0) or (os.cpu_count() or 1),
+            "INFERENCE_NUM_THREADS": self.config.get("INFERENCE_NUM_THREADS", 0)
+            or (os.cpu_count() or 1),
             "INFERENCE_PRECISION_HINT": Type.f32,
             "OVGPU_MEMORY_STATISTICS": self._memory_statistics,
         }
@@ -117,15 +117,6 @@ class CompiledCpu(CompiledPlugin):
     def release_memory(self) -> None:
         for job in list(self._jobs):
             job.executor.release_memory()
-
-
-def _check_inputs(model: Model) -> None:
-    for parameter in model.get_parameters():
-        if parameter.get_element_type() in _REFUSED_INPUTS:
-            raise RuntimeError(
-                f"CPU plugin: Input image format {parameter.get_element_type().to_string()} is not supported yet. "
-                f"Input: '{parameter.get_friendly_name()}'"
-            )
 
 
 class CpuState(State):
@@ -197,10 +188,19 @@ class CpuJob(Job):
         for index, instruction in enumerate(executor.program.instructions):
             took = datetime.timedelta(seconds=executor.times[index])
             status = ProfilingInfo.EXECUTED if executor.executed[index] else ProfilingInfo.NOT_RUN
-            dtype = executor.program.tensors[instruction.outputs[0]].dtype if instruction.outputs else np.dtype("f4")
+            dtype = (
+                executor.program.tensors[instruction.outputs[0]].dtype
+                if instruction.outputs
+                else np.dtype("f4")
+            )
             infos.append(
                 ProfilingInfo(
-                    instruction.name, instruction.node.get_type_name(), f"numpy_{dtype.name}", status, took, took
+                    instruction.name,
+                    instruction.node.get_type_name(),
+                    f"numpy_{dtype.name}",
+                    status,
+                    took,
+                    took,
                 )
             )
         return infos

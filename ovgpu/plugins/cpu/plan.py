@@ -385,7 +385,7 @@ class _PhantomInterface:
         self.__array_interface__ = {
             "shape": shape,
             "strides": strides,
-            "typestr": f"|V{dtype.itemsize}" if dtype.kind == "V" else dtype.str,
+            "typestr": dtype.str if dtype.isbuiltin == 1 else f"|V{dtype.itemsize}",
             "data": (_PHANTOM.ctypes.data, False),
             "version": 3,
         }
