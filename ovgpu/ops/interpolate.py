@@ -143,7 +143,7 @@ def interpolate_11(data: Value, scales_or_sizes: Value, axes: Value | None = Non
     """Interpolate-11: as Interpolate-4 with one input for sizes or scales, and Pillow's antialiased modes."""
     by_sizes = shape_calculation_mode == "sizes"
     check(by_sizes == scales_or_sizes.type.is_integral_number(),
-          "The element type of `scales_or_sizes` must be an integer type for sizes, a float type for scales")  # fmt: skip
+          "The element type of `scales_or_sizes` must be an integer type for sizes, a float for scales")  # fmt: skip
     check(
         by_sizes or scales_or_sizes.type.is_real(),
         "The scales of Interpolate must be of a float type",

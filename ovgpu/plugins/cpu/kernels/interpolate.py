@@ -75,7 +75,7 @@ def nearest(x: np.ndarray, size: int, scale: float, nearest_mode: str) -> Resamp
 
 def linear(x: np.ndarray, size: int, scale: float, antialias: bool) -> Resampler:
     """A triangle filter, widened when it shrinks with ``antialias``; neighbours outside do not count."""
-    factor = scale if antialias else 1.0
+    factor = scale if antialias and scale < 1 else 1.0
     reach = 2 if scale > 1 else math.ceil(2 / factor)
     centre = np.floor(x + np.float32(0.5)).astype(np.int64)
     index = centre[:, None] + np.arange(-reach, reach + 1)
@@ -288,5 +288,6 @@ def _resample_integers(
     for axes in passes:
         for axis in sorted(axes):
             result = resample_axis(result, axis, axes[axis])
-        result = np.clip(np.rint(result), limits.min, limits.max)
+        rounded = np.copysign(np.floor(np.abs(result) + np.float32(0.5)), result)  # halves away from zero
+        result = np.clip(rounded, limits.min, limits.max)
     np.copyto(target, result, casting="unsafe")
