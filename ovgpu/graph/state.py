@@ -160,7 +160,22 @@ class Assign(_StateNode):
         self._construct([source], variable, name)
 
     def _ordering_sources(self) -> list[Node]:
-        return [*super()._ordering_sources(), *self._variable._readers]
+        readers = [r for r in self._variable._readers if not _depends_on(r, self)]
+        return [*super()._ordering_sources(), *readers]
+
+
+def _depends_on(node: Node, producer: Node) -> bool:
+    """Whether ``producer`` is among the direct and indirect inputs of ``node``."""
+    seen = {id(node)}
+    stack = [node]
+    while stack:
+        for source in stack.pop().input_values():
+            if source.node is producer:
+                return True
+            if id(source.node) not in seen:
+                seen.add(id(source.node))
+                stack.append(source.node)
+    return False
 
 
 def _variable_above(source: Output, variable_id: str) -> Variable | None:

@@ -49,7 +49,7 @@ def parameter(shape: Any, dtype: Any = np.float32, name: str | None = None) -> P
 @custom_factory("constant", 1)
 def constant_1(value: Any, dtype: Any = None, name: str | None = None) -> Constant:
     """A tensor that is part of the model; see :func:`constant`."""
-    return constant(value, dtype, name)
+    return _constant(value, dtype, name, None)
 
 
 constant_1.__name__ = constant_1.__qualname__ = "constant"
@@ -76,13 +76,16 @@ def constant(
         TypeError: ``value`` is nothing of these.
         RuntimeError: a number is out of the range of ``dtype``, or the memory cannot be shared.
     """
-    source = tensor if tensor is not None else value
+    return _constant(value if tensor is None else tensor, dtype, name, shared_memory)
+
+
+def _constant(source: Any, dtype: Any, name: str | None, shared_memory: bool | None) -> Constant:
     if isinstance(source, Tensor):
         if isinstance(dtype, bool):  # constant(tensor, shared_memory)
             shared_memory, dtype = dtype, None
         if dtype is not None:
             raise TypeError("The necessary overload for constant was not found")
-        node: Constant = Constant(source, shared_memory is not False)
+        node = Constant(source, shared_memory is not False)
     else:
         node = _from_numbers(source, _element_type(dtype), bool(shared_memory))
     if name is not None:

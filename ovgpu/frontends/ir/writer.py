@@ -95,6 +95,8 @@ class WeightsWriter:
             data = np.frombuffer(pack_strings(storage), np.uint8)
         else:
             data = np.ascontiguousarray(storage).reshape(-1).view(np.uint8)
+        if not data.size:  # OpenVINO wants constants without elements to point at something, too
+            data = np.zeros(1, np.uint8)
         key = (data.size, zlib.crc32(data.data))
         known = self._written.setdefault(key, [])
         for other, offset in known:
@@ -236,9 +238,7 @@ def _layer_order(model: Model) -> list[Node]:
 def _write_port(parent: Element, number: int, tensor: DescriptorTensor) -> Element:
     value = tensor.value
     port = SubElement(parent, "port", id=str(number), precision=value.type.precision)
-    if value.rank is None:
-        SubElement(port, "dim").text = "..."
-    else:
+    if value.rank is not None:  # an unknown rank has no dimensions, like that of a scalar
         for dimension in value.dims:
             SubElement(port, "dim").text = (
                 str(dimension.get_length()) if dimension.is_static else "-1"
