@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from ovgpu.frontends import serialize as serialize
     from ovgpu.graph.any import OVAny as OVAny
     from ovgpu.graph.any import RTMap as RTMap
-    from ovgpu.graph.batch import get_batch as get_batch
-    from ovgpu.graph.batch import set_batch as set_batch
+    from ovgpu.graph.model_editing import get_batch as get_batch
+    from ovgpu.graph.model_editing import set_batch as set_batch
     from ovgpu.graph.dimension import Dimension as Dimension
     from ovgpu.graph.element_type import Type as Type
     from ovgpu.graph.layout import Layout as Layout
@@ -84,10 +84,10 @@ _HOMES = {
     "Version": "ovgpu.version",
     "compile_model": "ovgpu.inference.core",
     "convert_model": "ovgpu.frontends",
-    "get_batch": "ovgpu.graph.batch",
+    "get_batch": "ovgpu.graph.model_editing",
     "save_model": "ovgpu.frontends",
     "serialize": "ovgpu.frontends",
-    "set_batch": "ovgpu.graph.batch",
+    "set_batch": "ovgpu.graph.model_editing",
     "shutdown": "ovgpu.inference.lifetime",
     "tensor_from_file": "ovgpu.inference.tensor_file",
 }

@@ -59,6 +59,13 @@ class Node:
     def __init__(
         self, declaration: OpDeclaration, inputs: Iterable[Output], attributes: dict[str, Any] | None = None
     ) -> None:
+        self._setup(declaration, inputs, attributes)
+        self.validate_and_infer_types()
+
+    def _setup(
+        self, declaration: OpDeclaration, inputs: Iterable[Output], attributes: dict[str, Any] | None
+    ) -> None:
+        """Everything but inference, which operations written in Python start themselves."""
         self._declaration = declaration
         self._id = next(_instance_ids)
         self._friendly_name: str | None = None
@@ -68,7 +75,6 @@ class Node:
         self._consumers: list[weakref.WeakKeyDictionary[_InputSlot, None]] = []
         self.attributes = declaration.complete_attributes(attributes or {})
         self._input_slots = [_InputSlot(self, i, source) for i, source in enumerate(inputs)]
-        self.validate_and_infer_types()
 
     # ---- inference of types and shapes -----------------------------------------------------------------------------
     def validate_and_infer_types(self) -> None:

@@ -1,0 +1,3 @@
+"""Unexported classes of operations."""
+
+from ovgpu._pyovgpu.op import util as util
