@@ -74,8 +74,8 @@ def nearest(x: np.ndarray, size: int, scale: float, nearest_mode: str) -> Resamp
 
 
 def linear(x: np.ndarray, size: int, scale: float, antialias: bool) -> Resampler:
-    """A triangle filter, widened when it shrinks with ``antialias``; neighbours outside do not count."""
-    factor = scale if antialias and scale < 1 else 1.0
+    """A triangle filter, stretched by the scale with ``antialias``; neighbours outside do not count."""
+    factor = scale if antialias else 1.0
     reach = 2 if scale > 1 else math.ceil(2 / factor)
     centre = np.floor(x + np.float32(0.5)).astype(np.int64)
     index = centre[:, None] + np.arange(-reach, reach + 1)
@@ -225,6 +225,8 @@ def interpolate(call: Call) -> Step:
             return
         source = np.pad(data, pads) if any(map(any, pads)) else data
         axes, scales, attributes = _axes_and_scales(call, list(source.shape))
+        shrinks = any(scale < 1 for scale in scales)
+        attributes = {**attributes, "antialias": attributes["antialias"] and shrinks}
         todo = {}
         for axis, scale in zip(axes, scales, strict=True):
             resampler = make_resampler(attributes, out.shape[axis], source.shape[axis], scale)
