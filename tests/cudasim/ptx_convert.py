@@ -41,7 +41,7 @@ def _float_to_integer() -> Iterator[Form]:
                             to,
                             (source,),
                             expression,
-                            flush=bool(ftz) and source == "f32",
+                            flush=("f32",) if ftz else (),
                         )
 
 
@@ -73,7 +73,7 @@ def _float_to_float() -> Iterator[Form]:
                             to,
                             (source,),
                             expression,
-                            flush=bool(ftz),
+                            flush=("f32",) if ftz else (),
                             clamp=clamp,
                         )
 

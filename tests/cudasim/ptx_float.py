@@ -44,7 +44,8 @@ SINGLE_AND_DOUBLE = (
     (f"rcp{_R4}.f64", "f64 = f64", "div_f64$R(1., {a})"),
     ("rcp.approx.ftz.f64", "f64 = f64", "approx_f64(1. / ftz_f64({a}))"),
     (f"sqrt{_R4}.f64", "f64 = f64", "sqrt_f64$R({a})"),
-    ("rsqrt.approx<G:,.ftz>.f64", "f64 = f64", "approx_f64(1. / sqrt({a}))"),
+    ("rsqrt.approx.f64", "f64 = f64", "approx_f64(1. / sqrt({a}))"),
+    ("rsqrt.approx.ftz.f64", "f64 = f64", "approx_f64(1. / sqrt(ftz_f64({a})))"),
     ("abs.f64", "f64 = f64", "fabs({a})"),
     ("neg.f64", "f64 = f64", "-{a}"),
     ("<O:min,max>.f64", "f64 = f64 f64", "$O_f64({a}, {b})"),
@@ -56,10 +57,10 @@ SINGLE_AND_DOUBLE = (
         "testp_$Q({a})",
     ),
     # pairs of f32 in 64 bits (sm_100 and later)
-    (f"add{_R}{_F}.f32x2", "b64 = b64 b64", "pair_f32(add_f32$R, {a}, {b})"),
-    (f"sub{_R}{_F}.f32x2", "b64 = b64 b64", "pair_f32(sub_f32$R, {a}, {b})"),
-    (f"mul{_R}{_F}.f32x2", "b64 = b64 b64", "pair_f32(mul_f32$R, {a}, {b})"),
-    (f"fma{_R4}{_F}.f32x2", "b64 = b64 b64 b64", "triple_f32(fma_f32$R, {a}, {b}, {c})"),
+    (f"add{_R}{_F}.f32x2", "f32x2 = f32x2 f32x2", "pair_f32(add_f32$R, {a}, {b})"),
+    (f"sub{_R}{_F}.f32x2", "f32x2 = f32x2 f32x2", "pair_f32(sub_f32$R, {a}, {b})"),
+    (f"mul{_R}{_F}.f32x2", "f32x2 = f32x2 f32x2", "pair_f32(mul_f32$R, {a}, {b})"),
+    (f"fma{_R4}{_F}.f32x2", "f32x2 = f32x2 f32x2 f32x2", "triple_f32(fma_f32$R, {a}, {b}, {c})"),
 )
 
 _H = "<T:f16,f16x2>"

@@ -28,10 +28,11 @@ class Form:
     result: str
     operands: tuple[str, ...]
     expression: str
-    flush: bool = False  # .ftz
+    flush: tuple[str, ...] = ()  # .ftz: operands and results of these types
     clamp: tuple[str, ...] = ()  # of "sat", "relu", applied to the result
 
 
+FLUSHABLE = ("f32", "f32x2", "f16", "f16x2")
 WIDER = {"u16": "u32", "s16": "s32", "u32": "u64", "s32": "s64"}
 
 
@@ -67,7 +68,7 @@ def expand(table: Iterable[tuple[str, str, str]]) -> Iterator[Form]:
                 result[0],
                 tuple(operands),
                 _substitute(expression, values),
-                flush=bool(values.get("F")),
+                flush=FLUSHABLE if values.get("F") else (),
                 clamp=clamp,
             )
 

@@ -197,7 +197,14 @@ SLOW uint16_t e4m3_to_f16(uint32_t x) {
 }
 
 // ---------------------------------------------------------------------------------------- f16, bf16: arithmetic
-// f32 has enough bits that add, sub and mul rounded twice give what one rounding gives; fma needs f64.
+// f32 has enough bits that add, sub and mul rounded twice give what one rounding gives. fma: the product is exact
+// in f64, the sum is rounded to odd.
+INLINE double odd_sum(double a, double b) {  // a + b rounded to odd, by Knuth's exact error of the sum
+  double sum = a + b, from_b = sum - a, error = (a - (sum - from_b)) + (b - from_b);
+  uint64_t bits = f64_bits(sum);
+  if (error == 0 || error != error || isinf(sum) || bits & 1) return sum;
+  return f64_of((error > 0) == (sum > 0) ? bits + 1 : bits - 1);
+}
 #define BOTH_HALVES_1(T, name)                                                       \
   INLINE uint32_t name##_##T##x2(uint32_t a) {                                       \
     return pack_halves(name##_##T((uint16_t)a), name##_##T((uint16_t)(a >> 16)));    \
@@ -232,7 +239,7 @@ SLOW uint16_t e4m3_to_f16(uint32_t x) {
   INLINE uint16_t ftz_##T(uint16_t h) { return h & smallest_normal_##T ? h : h & 0x8000; }     \
   BOTH_HALVES_1(T, neg) BOTH_HALVES_1(T, abs) BOTH_HALVES_1(T, ftz)                            \
   INLINE uint16_t fma_##T(uint16_t x, uint16_t y, uint16_t z) {                                \
-    return f64_to_##T(__builtin_fma(T##_to_f32(x), T##_to_f32(y), T##_to_f32(z)));             \
+    return f64_to_##T(odd_sum((double)T##_to_f32(x) * T##_to_f32(y), T##_to_f32(z)));          \
   }                                                                                            \
   INLINE uint32_t fma_##T##x2(uint32_t a, uint32_t b, uint32_t c) {                            \
     return pack_halves(fma_##T((uint16_t)a, (uint16_t)b, (uint16_t)c),                         \
