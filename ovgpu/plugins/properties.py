@@ -55,7 +55,7 @@ def parse_natural(name: str, value: Any) -> int:
     number = _integer(value)
     if number is None or number < 0:
         raise RuntimeError(
-            f"Wrong value {value} for property key {name}. Expected only non negative integer numbers."
+            f"Wrong value for property key {name}. Expected only non negative integer numbers. Got: {value}"
         )
     return number
 
