@@ -39,7 +39,9 @@ def as_output(value: Any) -> Output:
         array = np.asarray(value)
         if array.dtype.kind in "biuf" or array.dtype.name == "bfloat16":
             return Constant(array).output(0)
-    raise OVTypeError(f"Expected a Node, an Output, a number or an array of numbers as input, got {type(value)}")
+    raise OVTypeError(
+        f"Expected a Node, an Output, a number or an array of numbers as input, got {type(value)}"
+    )
 
 
 def snake_name(name: str) -> str:
@@ -52,7 +54,9 @@ class _FactoryParameter:
 
     __slots__ = ("default", "is_input", "is_variadic", "name", "target")
 
-    def __init__(self, name: str, target: str, is_input: bool, is_variadic: bool, default: Any) -> None:
+    def __init__(
+        self, name: str, target: str, is_input: bool, is_variadic: bool, default: Any
+    ) -> None:
         self.name = name
         self.target = target
         self.is_input = is_input
@@ -84,6 +88,7 @@ def _parameters(declaration: OpDeclaration) -> tuple[str, list[_FactoryParameter
         ast.literal_eval(d) for d in function.args.defaults
     ]
     inputs = {n.lstrip("*"): n.startswith("*") for n in declaration.input_names}
+    derived = declaration.factory is None  # a factory that is written out says itself what is optional
     parameters = []
     for name, default in zip(names, defaults, strict=True):
         target = declaration.python_names.get(name, name)
@@ -93,11 +98,13 @@ def _parameters(declaration: OpDeclaration) -> tuple[str, list[_FactoryParameter
                 default = None
             parameters.append(_FactoryParameter(name, target, True, inputs[target], default))
         elif target in declaration.attributes:
-            if default is inspect.Parameter.empty:
+            if derived:
                 default = declaration.attributes[target].default
             parameters.append(_FactoryParameter(name, target, False, False, default))
         else:
-            raise TypeError(f"factory of {declaration!r}: {name!r} is neither an input nor an attribute")
+            raise TypeError(
+                f"factory of {declaration!r}: {name!r} is neither an input nor an attribute"
+            )
     seen_default = False
     for parameter in parameters:  # Python wants defaults last
         if parameter.default is not inspect.Parameter.empty:
@@ -112,7 +119,10 @@ def build_factory(declaration: OpDeclaration) -> Factory:
     name, parameters = _parameters(declaration)
     empty = inspect.Parameter.empty
     signature = inspect.Signature(
-        [inspect.Parameter(p.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=p.default) for p in parameters]
+        [
+            inspect.Parameter(p.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=p.default)
+            for p in parameters
+        ]
         + [inspect.Parameter("name", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)]
     )
 
@@ -133,7 +143,9 @@ def build_factory(declaration: OpDeclaration) -> Factory:
                 missing = missing or target
                 continue
             if missing is not None:
-                raise UserInputError(f"{name}: the input '{target}' needs the input '{missing}' before it")
+                raise UserInputError(
+                    f"{name}: the input '{target}' needs the input '{missing}' before it"
+                )
             inputs.append(as_output(value))
         attributes = {
             p.target: given[p.name]
@@ -203,4 +215,11 @@ def namespace_getattr(opset: int) -> Callable[[str], Factory]:
     return getattr_
 
 
-__all__ = ["Type", "as_output", "custom_factory", "make_node", "namespace_getattr", "opset_namespace"]
+__all__ = [
+    "Type",
+    "as_output",
+    "custom_factory",
+    "make_node",
+    "namespace_getattr",
+    "opset_namespace",
+]
