@@ -22,6 +22,7 @@ LAUNCH_FAILURE = 719
 DEVICE_UNAVAILABLE = 46
 ECC_UNCORRECTABLE = 214
 
+architecture = 86  # compute capability, 10 * major + minor
 runtime: ctypes.CDLL  # libcuda.so.1, the simulated runtime and driver
 engine: ctypes.CDLL  # libcudasim_engine.so
 
@@ -57,9 +58,11 @@ def bind(runtime_library: ctypes.CDLL, engine_library: ctypes.CDLL) -> None:
     u64, size, pointer = ctypes.c_uint64, ctypes.c_size_t, ctypes.c_void_p
     for name, arguments, result in (
         ("set_policy", [ctypes.c_int, u64], None),
+        ("set_compute_capability", [ctypes.c_int], None),
         ("set_memory_limit", [ctypes.c_int, size], None),
         ("set_execute_kernels", [ctypes.c_int], None),
         ("get_execute_kernels", [], ctypes.c_int),
+        ("finish", [], None),
         ("reset", [], None),
         ("sticky_reason", [ctypes.c_int], ctypes.c_char_p),
         ("counters", [], ctypes.c_char_p),
@@ -102,6 +105,13 @@ def configure_checks(check: int = CHECK_ALL, seed: int = 0, preempt: int = 0) ->
     engine.cudasim_configure(ctypes.byref(Options(seed, check, preempt)))
 
 
+def set_architecture(arch: int) -> None:
+    """Compute capability of the devices and of kernels compiled from now on, e.g. 90."""
+    global architecture
+    architecture = arch
+    runtime.cudasim_set_compute_capability(arch)
+
+
 def set_memory_limit(nbytes: int, device: int = 0) -> None:
     """Total memory of a device."""
     runtime.cudasim_set_memory_limit(device, nbytes)
@@ -111,6 +121,11 @@ def reset() -> None:
     """Finish pending work, forget errors, faults, traces and reports. Between tests."""
     runtime.cudasim_reset()
     engine.cudasim_clear_reports()
+
+
+def finish() -> None:
+    """Run everything that is pending on all devices; no error is raised."""
+    runtime.cudasim_finish()
 
 
 def reports() -> str:

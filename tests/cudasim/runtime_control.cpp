@@ -21,6 +21,10 @@ void cudasim_set_policy(int policy, uint64_t seed) {
   machine().policy = (Policy)policy;
   machine().random = seed * 0x9E3779B97F4A7C15ull | 1; // spread small seeds
 }
+void cudasim_set_compute_capability(int cc) {
+  Guard guard(machine().lock);
+  machine().compute_capability = cc;
+}
 void cudasim_set_memory_limit(int device, size_t bytes) {
   Guard guard(machine().lock);
   machine().devices[device].memory_limit = bytes;
@@ -30,6 +34,12 @@ void cudasim_set_execute_kernels(int on) {
   machine().execute_kernels = on;
 }
 int cudasim_get_execute_kernels() { return machine().execute_kernels; }
+
+// Runs everything that is pending.
+void cudasim_finish() {
+  Guard guard(machine().lock);
+  run_everything(-1);
+}
 
 // Back to a healthy, idle machine: pending work is finished or dropped, captures end, errors and faults are forgotten.
 // Memory, streams, events and graphs stay: the program still holds them.

@@ -164,7 +164,14 @@ cudaError_t cudaMemcpyPeerAsync(void* to, int to_device, const void* from, int f
   return failed(copy(to, from, Rows{n}, cudaMemcpyDefault, stream, false));
 }
 cudaError_t cudaMemcpyPeer(void* to, int to_device, const void* from, int from_device, size_t n) {
-  return cudaMemcpyPeerAsync(to, to_device, from, from_device, n, nullptr);
+  { // serialised with all pending work of both devices
+    CUDASIM_API;
+    run_everything(to_device);
+    run_everything(from_device);
+  }
+  if (cudaError_t e = cudaMemcpyPeerAsync(to, to_device, from, from_device, n, nullptr))
+    return e;
+  return cudaStreamSynchronize(nullptr); // and with all work that follows
 }
 cudaError_t cudaMemset(void* p, int value, size_t n) {
   CUDASIM_API;

@@ -15,8 +15,6 @@ static thread_local cudaError_t last_error = cudaSuccess;
 
 static Machine* build_machine() {
   auto m = new Machine; // never destroyed: queued callbacks and atexit handlers may still use it
-  if (const char* cc = getenv("CUDASIM_CC"))
-    m->compute_capability = atoi(cc);
   for (int i = 0; i < CUDASIM_DEVICE_COUNT; i++) {
     Device d;
     d.ordinal = i;
