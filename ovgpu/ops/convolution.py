@@ -216,8 +216,8 @@ def _transposed_spatial(data_dims: Sequence[Dimension], kernel: Sequence[Dimensi
 
 
 @op("ConvolutionBackpropData", "1",
-    factory="convolution_backprop_data(data, filters, strides, output_shape, pads_begin, pads_end, "
-            "dilations, auto_pad=None, output_padding=None)")  # fmt: skip
+    factory="convolution_backprop_data(data, filters, strides, output_shape=None, "
+            "pads_begin=None, pads_end=None, dilations=None, auto_pad=None, output_padding=None)")  # fmt: skip
 def convolution_backprop_data(data: Value, filters: Value, output_shape: Value | None = None, *,
                               strides: list[int], dilations: list[int] = [], pads_begin: list[int] = [],
                               pads_end: list[int] = [], auto_pad: AutoPad = "explicit",
@@ -241,8 +241,8 @@ def convolution_backprop_data(data: Value, filters: Value, output_shape: Value |
 
 
 @op("GroupConvolutionBackpropData", "1",
-    factory="group_convolution_backprop_data(data, filters, strides, output_shape, pads_begin, "
-            "pads_end, dilations, auto_pad='EXPLICIT', output_padding=None)")  # fmt: skip
+    factory="group_convolution_backprop_data(data, filters, strides, output_shape=None, "
+            "pads_begin=None, pads_end=None, dilations=None, auto_pad='EXPLICIT', output_padding=None)")  # fmt: skip
 def group_convolution_backprop_data(data: Value, filters: Value, output_shape: Value | None = None, *,
                                     strides: list[int], pads_begin: list[int] = [], pads_end: list[int] = [],
                                     dilations: list[int] = [], auto_pad: AutoPad = "explicit",
@@ -318,7 +318,7 @@ def deformable_convolution_1(data: Value, offsets: Value, filters: Value, *, str
 
 @op("DeformableConvolution", "8",
     factory="deformable_convolution(data, offsets, filters, strides, pads_begin, pads_end, dilations,"
-            " mask, auto_pad='EXPLICIT', group=1, deformable_group=1, "
+            " mask=None, auto_pad='EXPLICIT', group=1, deformable_group=1, "
             "bilinear_interpolation_pad=False)")  # fmt: skip
 def deformable_convolution_8(data: Value, offsets: Value, filters: Value, mask: Value | None = None, *,
                              bilinear_interpolation_pad: bool = False, strides: list[int], dilations: list[int],

@@ -94,7 +94,7 @@ def _parameters(declaration: OpDeclaration) -> tuple[str, list[_FactoryParameter
         target = declaration.python_names.get(name, name)
         if target in inputs:
             optional = declaration.signature.parameters[target].default
-            if default is inspect.Parameter.empty and optional is None:
+            if derived and optional is None:
                 default = None
             parameters.append(_FactoryParameter(name, target, True, inputs[target], default))
         elif target in declaration.attributes:

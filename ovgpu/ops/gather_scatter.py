@@ -357,7 +357,7 @@ def scatter_elements_update_3(data: Value, indices: Value, updates: Value, axis:
 
 
 @op("ScatterElementsUpdate", "12", values=_scatter_elements_rule,
-    factory="scatter_elements_update(data, indices, updates, axis, reduction='none', use_init_val=True)")  # fmt: skip
+    factory="scatter_elements_update(data, indices, updates, axis, reduction='None', use_init_val=True)")  # fmt: skip
 def scatter_elements_update_12(
     data: Value,
     indices: Value,
