@@ -35,10 +35,10 @@ def _plain(value: Any) -> Any:
 
 def write_blob(stream: BytesIO, model: Model, device: str, config: dict[str, Any]) -> None:
     """Write ``model`` with the configuration it was compiled with."""
-    from ovgpu.frontends.ir import write_ir
+    from ovgpu.frontends.ir.writer import to_bytes
     from ovgpu.version import get_version
 
-    xml, weights = write_ir(model)
+    xml, weights = to_bytes(model)
     settings = {k: plain for k, v in config.items() if (plain := _plain(v)) is not None}
     header = {
         "device": device,

@@ -95,7 +95,9 @@ class WorkerPool:
             self._tasks.put(None)
 
 
-def _work(tasks: queue.SimpleQueue[tuple[Task, OnDone] | None], pool_ref: weakref.ref[WorkerPool]) -> None:
+def _work(
+    tasks: queue.SimpleQueue[tuple[Task, OnDone] | None], pool_ref: weakref.ref[WorkerPool]
+) -> None:
     while (item := tasks.get()) is not None:
         task, on_done = item
         error: BaseException | None = None
@@ -112,7 +114,9 @@ def _work(tasks: queue.SimpleQueue[tuple[Task, OnDone] | None], pool_ref: weakre
             on_done(error)
         except BaseException as raised:
             threading.excepthook(
-                threading.ExceptHookArgs((type(raised), raised, raised.__traceback__, threading.current_thread()))
+                threading.ExceptHookArgs(
+                    (type(raised), raised, raised.__traceback__, threading.current_thread())
+                )
             )
         del item, task, on_done, error
 

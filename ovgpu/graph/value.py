@@ -81,6 +81,12 @@ class Value:
     def is_static(self) -> bool:
         return self.shape.static_tuple() is not None
 
+    @property
+    def upper_sizes(self) -> tuple[int, ...] | None:
+        """The largest length of each dimension, or None when one has no bound."""
+        sizes = self.shape.upper_bound_tuple()
+        return None if sizes is None or any(n < 0 for n in sizes) else sizes
+
     # ---- elements -------------------------------------------------------------------------------------------------
     @property
     def elements(self) -> np.ndarray | None:

@@ -149,6 +149,13 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+def _annotation_text(annotation: Any) -> str:
+    """An annotation as written; modules without postponed evaluation have the type itself."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        return annotation.__name__
+    return str(annotation).replace("typing.", "")
+
+
 class Attribute:
     """One attribute of an operation: its name, type, default and allowed values."""
 
@@ -266,7 +273,7 @@ class OpDeclaration:
     @cached_property
     def attributes(self) -> dict[str, Attribute]:
         return {
-            p.name: Attribute(p.name, str(p.annotation), p.default, self.infer.__globals__)
+            p.name: Attribute(p.name, _annotation_text(p.annotation), p.default, self.infer.__globals__)
             for p in self.signature.parameters.values()
             if p.kind is inspect.Parameter.KEYWORD_ONLY
         }

@@ -57,8 +57,6 @@ def _host(node: Node) -> np.ndarray:
 
 
 def _generates_much(node: Node) -> bool:
-    inputs = sum(math.prod(s.value.shape.static_tuple() or (0,)) for s in node.input_values())
-    outputs = sum(
-        math.prod(d.value.shape.upper_bound_tuple() or (0,)) for d in node._outputs if d.value.rank is not None
-    )
+    inputs = sum(math.prod(o.value.upper_sizes or (0,)) for o in node.input_values())
+    outputs = sum(math.prod(d.value.upper_sizes or (0,)) for d in node._outputs)
     return outputs > LARGEST_GENERATED and outputs > 4 * inputs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import zlib
 from collections.abc import Iterator
@@ -28,7 +29,6 @@ from ovgpu.graph.subgraph import If, SubgraphNode
 
 #: Spellings of files where they differ from the names of the operations.
 _TYPE_NAMES = {"Constant": "Const", "Relu": "ReLU", "Softmax": "SoftMax", "PRelu": "PReLU"}
-_ATTRIBUTE_NAMES = {"exclude_pad": "exclude-pad"}
 #: Large constants start at such offsets, so that they can be used where they are mapped.
 _ALIGNMENT = 64
 
@@ -45,17 +45,28 @@ def write_ir(
     Raises RuntimeError when a file cannot be written.
     """
     with _replacing(bin_path) as bin_file:
-        net = Element("net", name=model.get_friendly_name(), version=str(version))
-        GraphWriter(WeightsWriter(bin_file), version).write(model, net)
-        own = {k: v for k, v in model.rt_info.items() if k not in info and k != "version"}
-        rt_info = net[-1]
-        write_model_info(rt_info, info)
-        write_model_info(rt_info, own)
-        ElementTree.indent(net, "\t")
+        xml = _write_net(model, bin_file, version, info)
         with _replacing(xml_path) as xml_file:
-            xml_file.write(b'<?xml version="1.0"?>\n')
-            xml_file.write(ElementTree.tostring(net, encoding="utf-8"))
-            xml_file.write(b"\n")
+            xml_file.write(xml)
+
+
+def to_bytes(model: Model) -> tuple[bytes, bytes]:
+    """``model`` as the contents of an ``.xml`` and a ``.bin`` file (IR 11)."""
+    weights = io.BytesIO()
+    xml = _write_net(model, weights, 11, {})
+    return xml, weights.getvalue()
+
+
+def _write_net(model: Model, weights: BinaryIO, version: int, info: dict[str, Any]) -> bytes:
+    """Write the weights; returns the XML."""
+    net = Element("net", name=model.get_friendly_name(), version=str(version))
+    GraphWriter(WeightsWriter(weights), version).write(model, net)
+    own = {k: v for k, v in model.rt_info.items() if k not in info and k != "version"}
+    rt_info = net[-1]
+    write_model_info(rt_info, info)
+    write_model_info(rt_info, own)
+    ElementTree.indent(net, "\t")
+    return b'<?xml version="1.0"?>\n' + ElementTree.tostring(net, encoding="utf-8") + b"\n"
 
 
 @contextlib.contextmanager
@@ -198,10 +209,10 @@ class GraphWriter:
             }
         if isinstance(node, SubgraphNode):
             return {}
-        attributes = node.attributes or {}
+        spelled = node.declaration.attribute_names
         return {
-            _ATTRIBUTE_NAMES.get(name, name): _text(value)
-            for name, value in attributes.items()
+            spelled.get(name, name): _text(value)
+            for name, value in (node.attributes or {}).items()
             if value is not None
         }
 

@@ -130,24 +130,27 @@ def max_pool(op: OnnxOp) -> Output | tuple[Output, Output]:
     return node.output(0), indices
 
 
-@translates("AveragePool")
-def average_pool(op: OnnxOp) -> Output:
+def _average(op: OnnxOp, data: Output, exclude_pad: bool) -> Output:
     kernel = op.attribute("kernel_shape")
     strides, dilations, begin, end = window(op, len(kernel))
-    exclude = not op.attribute("count_include_pad", 0)
     rounding = "ceil_torch" if op.attribute("ceil_mode", 0) else "floor"
     return make(
         "avg_pool",
-        op.input(0),
+        data,
         strides,
-        dilations,
         begin,
         end,
         kernel,
-        exclude,
+        exclude_pad,
         rounding,
         auto_pad(op),
+        dilations=dilations,
     )
+
+
+@translates("AveragePool")
+def average_pool(op: OnnxOp) -> Output:
+    return _average(op, op.input(0), not op.attribute("count_include_pad", 0))
 
 
 @translates("GlobalAveragePool", "GlobalMaxPool")
@@ -170,14 +173,10 @@ def global_lp_pool(op: OnnxOp) -> Output:
 
 @translates("LpPool")
 def lp_pool(op: OnnxOp) -> Output:
-    kernel = op.attribute("kernel_shape")
-    strides, dilations, begin, end = window(op, len(kernel))
     p = op.attribute("p", 2)
     powers = make("power", make("absolute", op.input(0)), op.constant_like(0, p))
-    rounding = "ceil_torch" if op.attribute("ceil_mode", 0) else "floor"
-    mean = make(
-        "avg_pool", powers, strides, dilations, begin, end, kernel, False, rounding, auto_pad(op)
-    )
+    mean = _average(op, powers, False)
+    kernel = op.attribute("kernel_shape")
     total = multiply(mean, op.constant_like(0, float(np.prod(kernel))))
     return make("power", total, op.constant_like(0, 1 / p))
 

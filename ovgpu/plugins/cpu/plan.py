@@ -278,7 +278,7 @@ class SegmentPlanner:
             return info.value
         if info.bound is None:
             return None
-        upper = info.value.shape.upper_bound_tuple()
+        upper = info.value.upper_sizes
         return None if upper is None else Value(info.value.type, PartialShape.of(upper))
 
     # ---- 3: memory --------------------------------------------------------------------------------------------------

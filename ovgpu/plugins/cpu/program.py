@@ -60,9 +60,7 @@ class Instruction:
 
 def upper_bytes(value: Value, dtype: np.dtype[Any]) -> int | None:
     """Bytes of a tensor at its upper bounds, or None when it has none or they are absurd."""
-    if value.rank is None:
-        return None
-    sizes = value.shape.upper_bound_tuple()
+    sizes = value.upper_sizes
     if sizes is None:
         return None
     nbytes = math.prod(sizes) * dtype.itemsize
