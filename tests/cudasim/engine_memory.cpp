@@ -273,7 +273,8 @@ void cudasim_image_initialise(const cudasim_image* image, const uint64_t* addres
   }
   for (uint32_t i = 0; i < image->relocation_count; i++) {
     const cudasim_relocation& r = image->relocations[i];
-    uint64_t value = addresses[r.target] + r.addend;
+    uint64_t base = r.target == CUDASIM_NO_VARIABLE ? 0 : addresses[r.target];
+    uint64_t value = base + r.addend;
     memcpy(cudasim_backing(addresses[r.variable] + r.offset), &value, sizeof value);
   }
 }
