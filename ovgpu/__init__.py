@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from ovgpu.frontends import serialize as serialize
     from ovgpu.graph.any import OVAny as OVAny
     from ovgpu.graph.any import RTMap as RTMap
-    from ovgpu.graph.model_editing import get_batch as get_batch
-    from ovgpu.graph.model_editing import set_batch as set_batch
     from ovgpu.graph.dimension import Dimension as Dimension
     from ovgpu.graph.element_type import Type as Type
     from ovgpu.graph.layout import Layout as Layout
     from ovgpu.graph.model import Model as Model
+    from ovgpu.graph.model_editing import get_batch as get_batch
+    from ovgpu.graph.model_editing import set_batch as set_batch
     from ovgpu.graph.node import Node as Node
     from ovgpu.graph.partial_shape import PartialShape as PartialShape
     from ovgpu.graph.port import ConstOutput as ConstOutput
@@ -110,7 +110,7 @@ _SUBMODULES = frozenset(
     | {f"opset{i}" for i in range(1, 18)}
 )
 
-__all__ = ["__version__", "get_version", *_HOMES]  # noqa: PLE0604 - names that are there when asked for
+__all__ = ["__version__", "get_version", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:

@@ -45,7 +45,9 @@ class Op(Node):
         self, py_obj: Op | None = None, inputs: Sequence[Node | Output] | None = None
     ) -> None:
         if not isinstance(py_obj, Op | None):
-            raise TypeError(f"Op takes the object itself and its inputs, got {type(py_obj).__name__}")
+            raise TypeError(
+                f"Op takes the object itself and its inputs, got {type(py_obj).__name__}"
+            )
         sources: list[Output] = []
         for source in inputs or ():
             sources += source.outputs() if isinstance(source, Node) else [source]

@@ -1,6 +1,6 @@
 """Bit packing of element types narrower than a byte, in the order of the run time.
 
-This is the order of ``Constant`` data, of IR ``.bin`` files, of :class:`~ovgpu.graph.tensor.Tensor` and of every kernel.
+This is the order of ``Constant`` data, IR ``.bin`` files, :class:`~ovgpu.graph.tensor.Tensor` and every kernel.
 ``helpers.pack_data`` of the public API differs for 2-bit and 4-bit types: it starts at the high end of each byte
 (``high_first=True`` below; see :mod:`ovgpu.helpers.packing`).
 

@@ -28,7 +28,9 @@ def encode(array: npt.NDArray[Any]) -> npt.NDArray[np.object_]:
         raise RuntimeError("Unknown string kind passed to fill the Tensor's data!")
     encoded = np.empty(array.size, dtype=object)
     flat = array.reshape(-1).tolist()
-    encoded[:] = flat if array.dtype.kind == "S" else [s.encode("utf-8", "surrogatepass") for s in flat]
+    encoded[:] = (
+        flat if array.dtype.kind == "S" else [s.encode("utf-8", "surrogatepass") for s in flat]
+    )
     return encoded.reshape(array.shape)
 
 
@@ -41,5 +43,7 @@ def fill(target: npt.NDArray[np.object_], value: Any) -> None:
         raise RuntimeError("Invalid data to fill String Tensor!")
     array = np.asarray(value)
     if array.size != target.size:
-        raise RuntimeError("Passed array must have the same size (number of elements) as the Tensor!")
+        raise RuntimeError(
+            "Passed array must have the same size (number of elements) as the Tensor!"
+        )
     target[...] = encode(array).reshape(target.shape)

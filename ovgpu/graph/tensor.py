@@ -61,7 +61,7 @@ class Tensor:
 
         construct(self, args, kwargs)
 
-    # ---- internal constructors ------------------------------------------------------------------------------------
+    # ---- internal constructors ----
     @classmethod
     def empty(cls, element_type: Type, dims: Sequence[int]) -> Tensor:
         """An owning tensor with memory that is not initialised."""
@@ -119,7 +119,7 @@ class Tensor:
         view = self._store if self._store.size == units else self._store[:units]
         self._view = view if self._type.bitwidth < 8 else view.reshape(dims)
 
-    # ---- values ---------------------------------------------------------------------------------------------------
+    # ---- values ----
     @property
     def data(self) -> Array:
         """A view of the memory. Types below 8 bits show a 1-d array of packed bytes, bf16 shows as float16 bits and
@@ -192,7 +192,7 @@ class Tensor:
             raise RuntimeError("Tensor's type must be a string!")
         return self._view
 
-    # ---- type and shape -------------------------------------------------------------------------------------------
+    # ---- type and shape ----
     @property
     def element_type(self) -> Type:
         """Type of the elements."""
@@ -299,7 +299,7 @@ class Tensor:
         """Whether the elements lie in memory without gaps, in C order."""
         return self._view.flags.c_contiguous
 
-    # ---- copies ---------------------------------------------------------------------------------------------------
+    # ---- copies ----
     def copy_from(self, source: Tensor | Array | list) -> None:
         """Copy another tensor's values; this tensor takes the source's shape.
 
@@ -367,7 +367,9 @@ def _new_store(element_type: Type, dims: Dims) -> Array:
         return np.empty(units, element_type.to_dtype())
     except (MemoryError, ValueError) as error:
         size = element_type.storage_bytes(math.prod(dims))
-        raise MemoryError(f"Cannot allocate {size} bytes for a tensor of shape {list(dims)}") from error
+        raise MemoryError(
+            f"Cannot allocate {size} bytes for a tensor of shape {list(dims)}"
+        ) from error
 
 
 def _all_dims(shape: tuple) -> bool:

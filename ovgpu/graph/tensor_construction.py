@@ -79,7 +79,9 @@ def _from_array(tensor: Tensor, array: Array, shared_memory: bool = False) -> No
         if not array.flags.c_contiguous:
             raise RuntimeError(_NOT_SHAREABLE + "Passed numpy array must be C contiguous.")
         if not array.dtype.isnative:
-            raise RuntimeError(_NOT_SHAREABLE + "Passed numpy array must have the native byte order.")
+            raise RuntimeError(
+                _NOT_SHAREABLE + "Passed numpy array must have the native byte order."
+            )
         if not array.flags.writeable:
             raise ValueError("array is not writeable")
         tensor._adopt(element_type, array.shape, array.reshape(-1), owning=False)
@@ -92,11 +94,11 @@ def _from_array(tensor: Tensor, array: Array, shared_memory: bool = False) -> No
     tensor._adopt(element_type, array.shape, store.reshape(-1), owning=True)
 
 
-def _from_list(tensor: Tensor, list: list) -> None:  # noqa: A002 - the public keyword
+def _from_list(tensor: Tensor, list: list) -> None:
     _from_array(tensor, np.array(list))
 
 
-def _over_array(tensor: Tensor, array: Array, shape: Any, type: Type = Type.dynamic) -> None:  # noqa: A002
+def _over_array(tensor: Tensor, array: Array, shape: Any, type: Type = Type.dynamic) -> None:
     element_type = Type(array.dtype) if type is Type.dynamic else type
     dims = dims_of(shape)
     assert dims is not None
@@ -120,7 +122,7 @@ def _reinterpret(array: Array, element_type: Type, dims: Dims) -> Array:
     return raw[: raw.size // dtype.itemsize * dtype.itemsize].view(dtype)
 
 
-def _allocate(tensor: Tensor, type: Any, shape: Any) -> None:  # noqa: A002 - the public keyword
+def _allocate(tensor: Tensor, type: Any, shape: Any) -> None:
     element_type = type if isinstance(type, Type) else Type(type)
     dims = dims_of(shape)
     assert dims is not None
@@ -157,7 +159,8 @@ def _from_image(tensor: Tensor, image: Any) -> None:
 
 def _from_region(tensor: Tensor, other: Tensor, begin: Any, end: Any) -> None:
     first, last = dims_of(begin), dims_of(end)
-    assert first is not None and last is not None
+    assert first is not None
+    assert last is not None
     if other.element_type.bitwidth < 8:
         raise RuntimeError(
             "Could not get strides for types with bitwidths less then 8 bit. Tensor type: "
@@ -165,9 +168,13 @@ def _from_region(tensor: Tensor, other: Tensor, begin: Any, end: Any) -> None:
         )
     dims = other.dims
     if len(first) != len(dims) or len(last) != len(dims):
-        raise RuntimeError(f"A region of a tensor of rank {len(dims)} needs {len(dims)} coordinates")
+        raise RuntimeError(
+            f"A region of a tensor of rank {len(dims)} needs {len(dims)} coordinates"
+        )
     if any(b > e or e > d for b, e, d in zip(first, last, dims)):
-        raise RuntimeError(f"Region {list(first)}..{list(last)} exceeds the tensor's shape {list(dims)}")
+        raise RuntimeError(
+            f"Region {list(first)}..{list(last)} exceeds the tensor's shape {list(dims)}"
+        )
     region = other._view[tuple(slice(b, e) for b, e in zip(first, last))]
     tensor._adopt_region(other.element_type, region)
 
@@ -176,7 +183,9 @@ _Form = tuple[tuple[str, ...], Callable[..., bool], Callable[..., None]]
 _FORMS: list[_Form] = [
     (
         ("array", "shared_memory?"),
-        lambda array, shared_memory=False: isinstance(array, np.ndarray) and isinstance(shared_memory, bool),
+        lambda array, shared_memory=False: (
+            isinstance(array, np.ndarray) and isinstance(shared_memory, bool)
+        ),
         _from_array,
     ),
     (
@@ -200,6 +209,10 @@ _FORMS: list[_Form] = [
         _from_region,
     ),
     (("port",), lambda port: _is_port(port), _from_port),
-    (("port", "array"), lambda port, array: _is_port(port) and isinstance(array, np.ndarray), _from_port),
+    (
+        ("port", "array"),
+        lambda port, array: _is_port(port) and isinstance(array, np.ndarray),
+        _from_port,
+    ),
     (("image",), lambda image: _is_image(image), _from_image),
 ]

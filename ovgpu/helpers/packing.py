@@ -20,7 +20,7 @@ from ovgpu.graph.packing import pack_codes, packed_size, sign_extend, unpack_cod
 _PACKED = (Type.u1, Type.u2, Type.u3, Type.u4, Type.u6, Type.i4, Type.nf4, Type.f4e2m1)
 
 
-def pack_data(array: npt.NDArray[Any], type: Type) -> npt.NDArray[np.uint8]:  # noqa: A002 - the public keyword
+def pack_data(array: npt.NDArray[Any], type: Type) -> npt.NDArray[np.uint8]:
     """Pack integers into the bits of ``type``, first value in the high bits, zeros at the end.
 
     Args:
@@ -39,13 +39,15 @@ def pack_data(array: npt.NDArray[Any], type: Type) -> npt.NDArray[np.uint8]:  # 
     assert type in _PACKED, "Packing algorithm for thedata types stored in 1, 2 or 4 bits"
     codes = array.astype(np.int8 if type is Type.i4 else np.uint8, casting="unsafe")
     if not np.array_equal(codes, array):
-        raise RuntimeError(f'The conversion of array "{array}" to dtype "{codes}" results in rounding')
+        raise RuntimeError(
+            f'The conversion of array "{array}" to dtype "{codes}" results in rounding'
+        )
     return pack_codes(codes.view(np.uint8), type.bitwidth, high_first=True)
 
 
 def unpack_data(
     array: npt.NDArray[Any],
-    type: Type,  # noqa: A002 - the public keyword
+    type: Type,
     shape: Sequence[int],
 ) -> npt.NDArray[Any]:
     """Unpack what :func:`pack_data` packed.

@@ -77,7 +77,9 @@ class AsyncInferQueue:
             )
         self._callback = callback
 
-    def start_async(self, inputs: Any = None, userdata: Any = None, share_inputs: bool = False) -> None:
+    def start_async(
+        self, inputs: Any = None, userdata: Any = None, share_inputs: bool = False
+    ) -> None:
         """Start a job on an idle request, waiting for one if need be.
 
         Inputs are copied before this returns, unless ``share_inputs``. Raises as :meth:`InferRequest.infer`, and the
@@ -94,7 +96,9 @@ class AsyncInferQueue:
             self._release(index, front=True)
             raise
 
-    def _start(self, index: int, request: InferRequest, inputs: Any, userdata: Any, share: bool) -> None:
+    def _start(
+        self, index: int, request: InferRequest, inputs: Any, userdata: Any, share: bool
+    ) -> None:
         if not request._busy.acquire(False):
             raise RuntimeError("Infer Request is busy")
         try:
@@ -115,7 +119,7 @@ class AsyncInferQueue:
         if error is None and self._callback is not None:
             try:
                 self._callback(request, userdata)
-            except BaseException as raised:  # noqa: BLE001 - belongs to the thread that waits
+            except BaseException as raised:
                 error = raised
         self._release(index, error)
 

@@ -27,11 +27,15 @@ class CompiledModel:
 
     def __init__(self, other: CompiledModel, weights: bytes | None = None) -> None:
         if not isinstance(other, CompiledModel):
-            raise incompatible_arguments("__init__", ["ovgpu.CompiledModel(other: ovgpu.CompiledModel)"], (other,))
+            raise incompatible_arguments(
+                "__init__", ["ovgpu.CompiledModel(other: ovgpu.CompiledModel)"], (other,)
+            )
         self.__dict__ = other.__dict__
 
     @classmethod
-    def _create(cls, plugin_model: CompiledPlugin, loaded_from_cache: bool | None = None) -> CompiledModel:
+    def _create(
+        cls, plugin_model: CompiledPlugin, loaded_from_cache: bool | None = None
+    ) -> CompiledModel:
         compiled = cls.__new__(cls)
         compiled._plugin_model = plugin_model
         compiled._ports = PortTable(plugin_model.inputs, plugin_model.outputs)
@@ -45,7 +49,7 @@ class CompiledModel:
     _loaded_from_cache: bool | None
     _hidden_request: InferRequest | None
 
-    # ---- inference ------------------------------------------------------------------------------------------------
+    # ---- inference ----
     def __call__(
         self,
         inputs: Any = None,
@@ -85,7 +89,7 @@ class CompiledModel:
         """Return the variables of the hidden request to their initial values."""
         self._request().reset_state()
 
-    # ---- ports ----------------------------------------------------------------------------------------------------
+    # ---- ports ----
     @property
     def inputs(self) -> list[ConstOutput]:
         """The input ports."""
@@ -132,8 +136,8 @@ class CompiledModel:
             raise RuntimeError(f"Cannot get {kind} for index: {index} {kind}s size is {len(ports)}")
         return ports[index]
 
-    # ---- properties and files -------------------------------------------------------------------------------------
-    def get_property(self, property: str) -> Any:  # noqa: A002 - the public keyword
+    # ---- properties and files ----
+    def get_property(self, property: str) -> Any:
         """Value of a property by name. Raises RuntimeError for an unknown one."""
         name = str(property)
         if name == "LOADED_FROM_CACHE" and self._loaded_from_cache is not None:

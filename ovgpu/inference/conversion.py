@@ -33,8 +33,8 @@ def copy_into(tensor: Tensor, slot: PortSlot, array: Array) -> None:
     """
     if slot.type.bitwidth < 8:
         raise ValueError(
-            f"could not broadcast input array from shape {array.shape} into shape {tensor._view.shape}: an array cannot "
-            f"feed input '{slot.name}' of type {slot.type.to_string()}, pass a Tensor over packed bytes"
+            f"could not broadcast input array from shape {array.shape} into shape {tensor._view.shape}: "
+            f"an array cannot feed input '{slot.name}' of type {slot.type.to_string()}, pass a Tensor over packed bytes"
         )
     if array.shape != tensor.dims:
         if not slot.accepts(array.shape):

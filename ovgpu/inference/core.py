@@ -61,7 +61,7 @@ class Core:
         if xml_config_file:
             self.register_plugins(xml_config_file)
 
-    # ---- models ---------------------------------------------------------------------------------------------------
+    # ---- models ----
     def read_model(
         self,
         model: str | os.PathLike | bytes | BytesIO,
@@ -82,9 +82,15 @@ class Core:
         from ovgpu.frontends import read_model
 
         if not isinstance(model, str | os.PathLike | bytes | BytesIO):
-            raise TypeError(f"Provided python object type {type(model)} isn't supported as 'model' argument.")
-        if weights is not None and not isinstance(weights, str | os.PathLike | bytes | BytesIO | Tensor):
-            raise TypeError(f"Provided python object type {type(weights)} isn't supported as 'weights' argument.")
+            raise TypeError(
+                f"Provided python object type {type(model)} isn't supported as 'model' argument."
+            )
+        if weights is not None and not isinstance(
+            weights, str | os.PathLike | bytes | BytesIO | Tensor
+        ):
+            raise TypeError(
+                f"Provided python object type {type(weights)} isn't supported as 'weights' argument."
+            )
         options = {"ENABLE_MMAP": self._globals["ENABLE_MMAP"]} | plain_config(config or {})
         return read_model(model, weights, options)
 
@@ -132,7 +138,9 @@ class Core:
         if config is not None and not isinstance(config, Mapping):
             raise incompatible_arguments(
                 "compile_model",
-                ["(self: ovgpu.Core, model: object, device_name: str, config: collections.abc.Mapping[str, object])"],
+                [
+                    "(self: ovgpu.Core, model: object, device_name: str, config: collections.abc.Mapping[str, object])"
+                ],
                 (self, config),
             )
         given = plain_config(config or {})
@@ -149,10 +157,15 @@ class Core:
             return _CompileOptions(merged | device.config | given, merged, can_cache=False)
         per_device = plain_config(merged.pop("DEVICE_PROPERTIES", None) or {})
         given |= plain_config(per_device.get(plugin.name, {}))
-        return _CompileOptions(plugin.properties.resolve(device.config | given), merged, can_cache=True)
+        return _CompileOptions(
+            plugin.properties.resolve(device.config | given), merged, can_cache=True
+        )
 
     def import_model(
-        self, model_stream: bytes | BytesIO | Tensor, device_name: str, config: Mapping[str, Any] | None = None
+        self,
+        model_stream: bytes | BytesIO | Tensor,
+        device_name: str,
+        config: Mapping[str, Any] | None = None,
     ) -> CompiledModel:
         """Rebuild a compiled model from what :meth:`CompiledModel.export_model` wrote.
 
@@ -184,7 +197,7 @@ class Core:
         plugin = self._registry.get(device.plugin)
         return plugin.query_model(model, self._compile_options(plugin, device, config).device)
 
-    # ---- devices --------------------------------------------------------------------------------------------------
+    # ---- devices ----
     @property
     def available_devices(self) -> list[str]:
         """Names of the devices that can be used here."""
@@ -254,14 +267,16 @@ class Core:
             register_extension(one)
             self._extensions.append(one)
 
-    # ---- properties -----------------------------------------------------------------------------------------------
+    # ---- properties ----
     def set_property(self, *args: Any, **kwargs: Any) -> None:
         """``set_property([device_name,] properties)`` with a dict or one (key, value) pair.
 
         Without a device name the properties go to the Core or to all its devices. Raises RuntimeError for an unknown
         device or property and for a wrong value; TypeError for other forms.
         """
-        values = list(args) + [kwargs[k] for k in ("device_name", "properties", "property") if k in kwargs]
+        values = list(args) + [
+            kwargs[k] for k in ("device_name", "properties", "property") if k in kwargs
+        ]
         config: Any = values[-1] if values else None
         if isinstance(config, tuple) and len(config) == 2 and isinstance(config[0], str):
             config = {config[0]: config[1]}
@@ -275,7 +290,9 @@ class Core:
         device = DeviceName.parse(values[0])
         self._registry.check_known(device.plugin)
         self._make_cache_folder(config)
-        config = {k: v for k, v in config.items() if not self._is_accepted_everywhere(device.plugin, k)}
+        config = {
+            k: v for k, v in config.items() if not self._is_accepted_everywhere(device.plugin, k)
+        }
         self._registry.set_properties(device.plugin, config)
 
     def _is_accepted_everywhere(self, plugin_name: str, key: str) -> bool:
@@ -293,7 +310,10 @@ class Core:
             self._globals[key] = config.pop(key)
         if not config:
             return
-        plugins = [self._registry.get("CPU"), *(p for p in self._registry.loaded() if p.name != "CPU")]
+        plugins = [
+            self._registry.get("CPU"),
+            *(p for p in self._registry.loaded() if p.name != "CPU"),
+        ]
         for plugin in plugins:
             plugin.properties.parse(config)  # all or none
         for plugin in plugins:
@@ -327,7 +347,7 @@ class Core:
             return self._globals[name]
         return plugin.properties.get(name)
 
-    # ---- remote memory --------------------------------------------------------------------------------------------
+    # ---- remote memory ----
     def create_context(self, device_name: str, properties: Mapping[str, Any]) -> RemoteContext:
         """A context for memory of the device. Raises RuntimeError for a device without one."""
         return self._remote_context("create_context", device_name, plain_config(properties))
@@ -336,12 +356,16 @@ class Core:
         """The context that the device uses by itself. Raises RuntimeError for a device without one."""
         return self._remote_context("get_default_context", device_name, {})
 
-    def _remote_context(self, function: str, device_name: str, properties: dict[str, Any]) -> RemoteContext:
+    def _remote_context(
+        self, function: str, device_name: str, properties: dict[str, Any]
+    ) -> RemoteContext:
         device = DeviceName.parse(device_name)
         plugin = self._registry.get(device.plugin)
         maker = getattr(plugin, function, None)
         if maker is None:
-            raise RuntimeError(f"Not Implemented:\n{function} is not supported by {plugin.name} plugin!")
+            raise RuntimeError(
+                f"Not Implemented:\n{function} is not supported by {plugin.name} plugin!"
+            )
         return maker(device.config | properties)
 
     def __repr__(self) -> str:
@@ -353,7 +377,7 @@ class _CompileOptions:
 
     __slots__ = ("can_cache", "device", "globals")
 
-    def __init__(self, device: dict[str, Any], globals: dict[str, Any], can_cache: bool) -> None:  # noqa: A002
+    def __init__(self, device: dict[str, Any], globals: dict[str, Any], can_cache: bool) -> None:
         self.device = device
         self.globals = globals
         self.can_cache = can_cache
@@ -372,12 +396,18 @@ def _existing_file(model: Any, weights: Any) -> Any:
         return model
     raise RuntimeError(
         f"Path: '{model}' does not exist. Please provide valid model's path either as a string, bytes or pathlib.Path."
-        + (" A model in memory is given as the text of an IR with `weights`." if weights is not None else "")
+        + (
+            " A model in memory is given as the text of an IR with `weights`."
+            if weights is not None
+            else ""
+        )
     )
 
 
 def compile_model(
-    model: Model | str | os.PathLike, device_name: str | None = "AUTO", config: Mapping[str, Any] | None = None
+    model: Model | str | os.PathLike,
+    device_name: str | None = "AUTO",
+    config: Mapping[str, Any] | None = None,
 ) -> CompiledModel:
     """Compile a model on a Core of its own; see :meth:`Core.compile_model`."""
     return Core().compile_model(model, device_name, config)

@@ -49,7 +49,9 @@ class InferRequest:
     def __init__(self, other: InferRequest) -> None:
         """Share the state of another request: both names stand for the same inference."""
         if not isinstance(other, InferRequest):
-            raise incompatible_arguments("__init__", ["ovgpu.InferRequest(other: ovgpu.InferRequest)"], (other,))
+            raise incompatible_arguments(
+                "__init__", ["ovgpu.InferRequest(other: ovgpu.InferRequest)"], (other,)
+            )
         self.__dict__ = other.__dict__
 
     @classmethod
@@ -81,7 +83,7 @@ class InferRequest:
     _run: _Run | None
     _callback: Callable[[Any], Any] | None
 
-    # ---- inference ------------------------------------------------------------------------------------------------
+    # ---- inference ----
     def infer(
         self,
         inputs: Any = None,
@@ -117,7 +119,9 @@ class InferRequest:
         finally:
             self._busy.release()
 
-    def start_async(self, inputs: Any = None, userdata: Any = None, share_inputs: bool = False) -> None:
+    def start_async(
+        self, inputs: Any = None, userdata: Any = None, share_inputs: bool = False
+    ) -> None:
         """Start an inference and return. ``userdata`` replaces that of the callback, unless it is None.
 
         Raises as :meth:`infer`; errors of the inference itself are raised by :meth:`wait`.
@@ -153,7 +157,7 @@ class InferRequest:
         elif callback is not None:
             try:
                 callback(userdata)
-            except BaseException as raised:  # noqa: BLE001 - belongs to the thread that waits
+            except BaseException as raised:
                 run.error, run.cause = callback_error_text(raised), raised
         run.done.release()
 
@@ -177,7 +181,9 @@ class InferRequest:
         if milliseconds is None:
             raise incompatible_arguments(
                 "wait_for",
-                ["(self: ovgpu.InferRequest, timeout: typing.SupportsInt | typing.SupportsIndex) -> bool"],
+                [
+                    "(self: ovgpu.InferRequest, timeout: typing.SupportsInt | typing.SupportsIndex) -> bool"
+                ],
                 (self, timeout),
             )
         if milliseconds < 0:
@@ -204,7 +210,9 @@ class InferRequest:
         if not callable(callback):
             raise incompatible_arguments(
                 "set_callback",
-                ["(self: ovgpu.InferRequest, callback: collections.abc.Callable, userdata: object) -> None"],
+                [
+                    "(self: ovgpu.InferRequest, callback: collections.abc.Callable, userdata: object) -> None"
+                ],
                 (self, callback, userdata),
             )
         self._check_idle()
@@ -225,7 +233,7 @@ class InferRequest:
         if self._busy.locked():
             raise RuntimeError("Infer Request is busy")
 
-    # ---- binding of inputs ----------------------------------------------------------------------------------------
+    # ---- binding of inputs ----
     def _bind(self, inputs: Any, share: bool) -> None:
         keys = self._ports.input_keys
         if type(inputs) is dict:
@@ -335,7 +343,7 @@ class InferRequest:
             }
         )
 
-    # ---- tensors --------------------------------------------------------------------------------------------------
+    # ---- tensors ----
     def get_tensor(self, name_or_port: str | ConstOutput | Output) -> Tensor:
         """The tensor of an input or output, by tensor name or port (also of the original model)."""
         if not isinstance(name_or_port, str | ConstOutput | Output):
@@ -346,7 +354,9 @@ class InferRequest:
 
     def set_tensor(self, name_or_port: str | ConstOutput | Output, tensor: Tensor) -> None:
         """Use ``tensor``'s memory as an input or output. Raises RuntimeError when type or shape do not fit."""
-        if not isinstance(name_or_port, str | ConstOutput | Output) or not isinstance(tensor, Tensor):
+        if not isinstance(name_or_port, str | ConstOutput | Output) or not isinstance(
+            tensor, Tensor
+        ):
             raise incompatible_arguments("set_tensor", _SET_TENSOR, (self, name_or_port, tensor))
         self._check_idle()
         slot, is_input = self._ports.find(name_or_port)
@@ -367,7 +377,9 @@ class InferRequest:
         """The tensor of an output; without an index, of the only one."""
         return self._indexed("output", self._ports.outputs, self._outputs, index)
 
-    def _indexed(self, kind: str, slots: list[PortSlot], tensors: list[Tensor], index: int | None) -> Tensor:
+    def _indexed(
+        self, kind: str, slots: list[PortSlot], tensors: list[Tensor], index: int | None
+    ) -> Tensor:
         self._check_idle()
         if index is None:
             if len(slots) != 1:
@@ -463,7 +475,9 @@ class InferRequest:
         elif len(args) == 1:
             self._set_batch(self._single_input(), args[0])
         elif len(args) == 2:
-            index = checked_index("set_input_tensors", ["(idx: int, tensors: list) -> None"], self, args[0])
+            index = checked_index(
+                "set_input_tensors", ["(idx: int, tensors: list) -> None"], self, args[0]
+            )
             self._set_batch(self._ports.inputs[index], args[1])
         else:
             raise TypeError("incompatible function arguments!")
@@ -527,7 +541,7 @@ class InferRequest:
         self._check_idle()
         return self._collect(False, True)
 
-    # ---- information ----------------------------------------------------------------------------------------------
+    # ---- information ----
     @property
     def model_inputs(self) -> list[ConstOutput]:
         """Input ports of the compiled model."""

@@ -58,7 +58,9 @@ class OVDict(Mapping):
             self._names = {}
             for port in self._dict:
                 for own in port.names:
-                    self._names.setdefault(own, port)  # of duplicated names the first output's counts
+                    self._names.setdefault(
+                        own, port
+                    )  # of duplicated names the first output's counts
         return self._names[name]
 
     def keys(self) -> KeysView[ConstOutput]:

@@ -14,7 +14,16 @@ from ovgpu.graph.tensor import Dims, Tensor
 class PortSlot:
     """One input or output with everything that checks need, taken from the port once."""
 
-    __slots__ = ("bounds", "default_dims", "dtype", "index", "partial_shape", "port", "static_dims", "type")
+    __slots__ = (
+        "bounds",
+        "default_dims",
+        "dtype",
+        "index",
+        "partial_shape",
+        "port",
+        "static_dims",
+        "type",
+    )
 
     def __init__(self, index: int, port: ConstOutput) -> None:
         self.index = index
@@ -61,7 +70,11 @@ class PortSlot:
     def refusal_of_tensor(self, dims: Dims, kind: str = "input") -> RuntimeError:
         """The error for a tensor or shared array of a wrong shape."""
         given = ".".join(map(str, dims))
-        what = ("model input", "the tensor") if kind == "input" else ("model output tensor", "the current tensor")
+        what = (
+            ("model input", "the tensor")
+            if kind == "input"
+            else ("model output tensor", "the current tensor")
+        )
         return RuntimeError(
             f"Can't set the {kind} tensor with index: {self.index}, because the {what[0]} "
             f"(shape={self.partial_shape}) and {what[1]} (shape=({given})) are incompatible: {kind} '{self.name}'"

@@ -25,11 +25,13 @@ class RemoteContext:
         """Handles of the context, by name."""
         raise NotImplementedError
 
-    def create_tensor(self, type: Type, shape: Shape, properties: Mapping[str, Any]) -> RemoteTensor:  # noqa: A002
+    def create_tensor(
+        self, type: Type, shape: Shape, properties: Mapping[str, Any]
+    ) -> RemoteTensor:
         """Allocate or wrap memory of the device."""
         raise NotImplementedError
 
-    def create_host_tensor(self, type: Type, shape: Shape) -> Tensor:  # noqa: A002 - the public keyword
+    def create_host_tensor(self, type: Type, shape: Shape) -> Tensor:
         """Allocate host memory that the device reads fast."""
         return Tensor(type, shape)
 
@@ -94,9 +96,13 @@ class VAContext(RemoteContext):
     """A context over a VA-API display; only devices with VA-API have one."""
 
     def __init__(self, core: Any, display: Any, target_tile_id: int = -1) -> None:
-        raise RuntimeError("No device offers VA-API memory: decode video with the device's own decoder instead")
+        raise RuntimeError(
+            "No device offers VA-API memory: decode video with the device's own decoder instead"
+        )
 
-    def create_tensor_nv12(self, height: int, width: int, nv12_surface: int) -> tuple[RemoteTensor, RemoteTensor]:
+    def create_tensor_nv12(
+        self, height: int, width: int, nv12_surface: int
+    ) -> tuple[RemoteTensor, RemoteTensor]:
         """The two planes of an NV12 surface."""
         raise NotImplementedError
 

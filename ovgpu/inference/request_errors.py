@@ -7,7 +7,9 @@ import traceback
 
 def inference_error(error: BaseException) -> str:
     """The text for an inference that failed or was cancelled."""
-    return f"Caught exception: {error}" if str(error) else f"Caught exception: {type(error).__name__}"
+    return (
+        f"Caught exception: {error}" if str(error) else f"Caught exception: {type(error).__name__}"
+    )
 
 
 def callback_error_text(error: BaseException) -> str:

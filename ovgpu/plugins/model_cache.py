@@ -55,7 +55,9 @@ class ModelCache:
         decrypt: its inverse.
     """
 
-    def __init__(self, folder: Path, encrypt: Callback | None = None, decrypt: Callback | None = None) -> None:
+    def __init__(
+        self, folder: Path, encrypt: Callback | None = None, decrypt: Callback | None = None
+    ) -> None:
         self._folder = folder
         self._encrypt = encrypt
         self._decrypt = decrypt
@@ -112,7 +114,7 @@ class ModelCache:
                 data = _as_bytes(self._decrypt(data))
         except FileNotFoundError:
             return None
-        except Exception:  # noqa: BLE001 - a user's function given bytes that it did not make
+        except Exception:
             return None
         digest, blob = data[len(_MAGIC) : len(_MAGIC) + 16], data[len(_MAGIC) + 16 :]
         if not data.startswith(_MAGIC) or hashlib.blake2b(blob, digest_size=16).digest() != digest:
@@ -159,7 +161,8 @@ def hash_model(key: Any, model: Model) -> None:
     for node in nodes:
         inputs = [(numbers[id(s.get_node())], s.get_index()) for s in node.input_values()]
         ports = [
-            (o.element_type.to_string(), str(o.partial_shape), sorted(o.names)) for o in node.outputs()
+            (o.element_type.to_string(), str(o.partial_shape), sorted(o.names))
+            for o in node.outputs()
         ]
         type_info = node.get_type_info()
         key.update(

@@ -98,7 +98,9 @@ def parse_fraction(name: str, value: Any) -> float:
     return number
 
 
-def enum_parser(enumeration: Callable[[], type[Enumeration]], expected: str, joint: str = "") -> Parser:
+def enum_parser(
+    enumeration: Callable[[], type[Enumeration]], expected: str, joint: str = ""
+) -> Parser:
     """Make a parser for an enumeration, by member or by name.
 
     Args:
@@ -129,7 +131,10 @@ def type_parser(*names: str) -> Parser:
             parsed = value if isinstance(value, Type) else Type.from_name(str(value))
         except ValueError:
             parsed = None
-        known = parsed is not None and ("undefined" if parsed is Type.dynamic else parsed.to_string()) in names
+        known = (
+            parsed is not None
+            and ("undefined" if parsed is Type.dynamic else parsed.to_string()) in names
+        )
         if parsed is None or not known:
             shown = value.to_string() if isinstance(value, Type) else value
             raise RuntimeError(
@@ -163,8 +168,13 @@ class PropertyTable:
     def __init__(self, device: str, properties: Iterable[Property]) -> None:
         self._device = device
         self._properties: dict[str, Property] = {}
-        for entry in (Property("SUPPORTED_PROPERTIES", default=self.supported, mutability=RO), *properties):
-            self._properties[entry.name] = entry  # a later entry refines an earlier one of the same name
+        for entry in (
+            Property("SUPPORTED_PROPERTIES", default=self.supported, mutability=RO),
+            *properties,
+        ):
+            self._properties[entry.name] = (
+                entry  # a later entry refines an earlier one of the same name
+            )
         self._values: dict[str, Any] = {}
 
     def __contains__(self, name: object) -> bool:
@@ -192,7 +202,9 @@ class PropertyTable:
         for name, value in config.items():
             entry = self._properties.get(name)
             if entry is None or entry.mutability == RO:
-                raise RuntimeError(f"NotFound: Unsupported property {name} by {self._device} plugin.")
+                raise RuntimeError(
+                    f"NotFound: Unsupported property {name} by {self._device} plugin."
+                )
             value = plain(value)
             # None keeps what is there: optional arguments are passed through by callers.
             typed[str(name)] = self.get(name) if value is None else entry.parse(name, value)
@@ -263,9 +275,12 @@ parse_execution_mode = enum_parser(
     _execution_mode, "Supported values: ov::hint::ExecutionMode::PERFORMANCE/ACCURACY"
 )
 parse_scheduling_core_type = enum_parser(
-    _scheduling_core_type, "Expected only ov::hint::SchedulingCoreType::ANY_CORE/PCORE_ONLY/ECORE_ONLY"
+    _scheduling_core_type,
+    "Expected only ov::hint::SchedulingCoreType::ANY_CORE/PCORE_ONLY/ECORE_ONLY",
 )
-parse_priority = enum_parser(_priority, "Expected only ov::hint::Priority::LOW/MEDIUM/HIGH", joint=" ")
+parse_priority = enum_parser(
+    _priority, "Expected only ov::hint::Priority::LOW/MEDIUM/HIGH", joint=" "
+)
 parse_log_level = enum_parser(
     _log_level, "Expected only ov::log::Level::NO/ERR/WARNING/INFO/DEBUG/TRACE.", joint=" "
 )
@@ -279,9 +294,17 @@ def _default_member(enumeration: Callable[[], type[Enumeration]], member: str) -
 def common_properties() -> list[Property]:
     """Properties that every inference device takes, with the defaults of a device that runs one stream in f32."""
     return [
-        Property("PERFORMANCE_HINT", parse_performance_mode, _default_member(_performance_mode, "LATENCY")),
+        Property(
+            "PERFORMANCE_HINT",
+            parse_performance_mode,
+            _default_member(_performance_mode, "LATENCY"),
+        ),
         Property("PERFORMANCE_HINT_NUM_REQUESTS", parse_natural, 0),
-        Property("EXECUTION_MODE_HINT", parse_execution_mode, _default_member(_execution_mode, "PERFORMANCE")),
+        Property(
+            "EXECUTION_MODE_HINT",
+            parse_execution_mode,
+            _default_member(_execution_mode, "PERFORMANCE"),
+        ),
         Property("INFERENCE_PRECISION_HINT", parse_inference_precision, Type.f32),
         Property("NUM_STREAMS", parse_streams, 1),
         Property("PERF_COUNT", parse_bool, False),

@@ -66,7 +66,9 @@ class PluginRegistry:
         """Add a device: a plugin object, a factory, or the ``module:object`` of one. Raises RuntimeError when known."""
         with self._lock:
             if name in self.names():
-                raise RuntimeError(f'Device with "{name}" is already registered in the OpenVINO Runtime')
+                raise RuntimeError(
+                    f'Device with "{name}" is already registered in the OpenVINO Runtime'
+                )
             if isinstance(plugin, Plugin):
                 ready = plugin
                 self._factories[name] = lambda: ready
@@ -89,7 +91,9 @@ class PluginRegistry:
     def check_known(self, name: str) -> None:
         """Raise RuntimeError for a device that nobody registered."""
         if name not in BUILT_IN and name not in self._factories and name not in installed_plugins():
-            raise RuntimeError(f'Device with "{name}" name is not registered in the OpenVINO Runtime')
+            raise RuntimeError(
+                f'Device with "{name}" name is not registered in the OpenVINO Runtime'
+            )
 
     def loaded(self) -> list[Plugin]:
         """The plugins created so far."""
@@ -125,7 +129,9 @@ class PluginRegistry:
             return (load_factory(source) if isinstance(source, str) else source)()
         except Exception as error:
             # Kept: importing a broken package again and again is slow, and its second error is often misleading.
-            reason = f'Device "{name}" is not available: its plugin {source} cannot be loaded: {error}'
+            reason = (
+                f'Device "{name}" is not available: its plugin {source} cannot be loaded: {error}'
+            )
             self._failures[name] = reason
             raise UnavailableDevice(reason) from error
 

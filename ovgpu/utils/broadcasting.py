@@ -6,7 +6,9 @@ from ovgpu.graph.shape import AxisSet as AxisSet
 from ovgpu.utils.types import TensorShape as TensorShape
 
 
-def get_broadcast_axes(output_shape: TensorShape, input_shape: TensorShape, axis: int | None = None) -> AxisSet:
+def get_broadcast_axes(
+    output_shape: TensorShape, input_shape: TensorShape, axis: int | None = None
+) -> AxisSet:
     """The axes of ``output_shape`` that ``input_shape`` lacks.
 
     Args:

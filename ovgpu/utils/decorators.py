@@ -92,7 +92,9 @@ class MultiMethod:
                 return True
         return False
 
-    def check_invoked_types_in_overloaded_funcs(self, tuple_to_check: tuple, key_structure: tuple) -> bool:
+    def check_invoked_types_in_overloaded_funcs(
+        self, tuple_to_check: tuple, key_structure: tuple
+    ) -> bool:
         """Whether argument types fit the annotations of one signature."""
         for actual, expected in zip(tuple_to_check, key_structure):
             if get_origin(expected) in (Union, types.UnionType):
@@ -114,7 +116,9 @@ class MultiMethod:
             except TypeError:
                 continue
             names = list(inspect.signature(function).parameters)
-            given = [(type(value), key[names.index(name)]) for name, value in bound.arguments.items()]
+            given = [
+                (type(value), key[names.index(name)]) for name, value in bound.arguments.items()
+            ]
             actual, expected = zip(*given) if given else ((), ())
             if self.check_invoked_types_in_overloaded_funcs(tuple(actual), tuple(expected)):
                 return function(*args, **kwargs)

@@ -45,13 +45,17 @@ def check_valid_attribute(
     Returns True. Raises UserInputError.
     """
     if required and attr_key not in attr_dict:
-        raise UserInputError(f'Provided dictionary is missing {op_name} operator required attribute "{attr_key}"')
+        raise UserInputError(
+            f'Provided dictionary is missing {op_name} operator required attribute "{attr_key}"'
+        )
     value = attr_dict.get(attr_key)
     if value is None:
         return True
     for one in value if np.iterable(value) and not isinstance(value, str) else [value]:
         if not _is_of_type(one, val_type):
-            raise UserInputError(f'{op_name} operator attribute "{attr_key}" value must by of type {val_type}.')
+            raise UserInputError(
+                f'{op_name} operator attribute "{attr_key}" value must by of type {val_type}.'
+            )
         if cond is not None and not cond(one):
             raise UserInputError(
                 f'{op_name} operator attribute "{attr_key}" value does not satisfy provided condition.'

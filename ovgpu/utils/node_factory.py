@@ -48,14 +48,18 @@ class NodeFactory:
             raise RuntimeError(f"Couldn't create operation: {op_type_name}")
         if arguments is None and attributes is None:
             if declaration.node_class is None:
-                raise RuntimeError(f"{op_type_name} is created with its inputs: there is no unconnected form of it")
+                raise RuntimeError(
+                    f"{op_type_name} is created with its inputs: there is no unconnected form of it"
+                )
             return declaration.node_class()  # type: ignore[call-arg]
         return make_node(op_type_name, list(arguments or []), self._opset, **(attributes or {}))
 
     def add_extension(self, extension: Path | str | Extension | Iterable[Extension]) -> None:
         """Make operations of an extension known; as ``Core.add_extension``."""
         if isinstance(extension, str | Path):
-            raise RuntimeError(f"Cannot add extension: {extension} holds operations compiled for another runtime")
+            raise RuntimeError(
+                f"Cannot add extension: {extension} holds operations compiled for another runtime"
+            )
         for one in extension if isinstance(extension, Iterable) else [extension]:
             register_extension(one)
 

@@ -43,7 +43,9 @@ class PostponedConstant(Op):
 
     def clone_with_new_inputs(self, new_inputs: Sequence[Output]) -> PostponedConstant:
         """Another constant of the same maker."""
-        return PostponedConstant(self._element_type, self._constant_shape, self._maker, self.friendly_name)
+        return PostponedConstant(
+            self._element_type, self._constant_shape, self._maker, self.friendly_name
+        )
 
     def evaluate(self, outputs: TensorVector, _: Sequence[Tensor]) -> bool:  # type: ignore[override]
         """Fill the output from the maker. Raises RuntimeError when it returns another type or shape."""

@@ -49,7 +49,8 @@ def test_threads_start_when_needed_and_are_daemons() -> None:
     for _ in range(8):
         pool.submit(gate.wait, results)
     threads = [t for t in threading.enumerate() if t.name.startswith("named-")]
-    assert len(threads) == 3 == pool.size and all(t.daemon for t in threads)
+    assert len(threads) == 3 == pool.size
+    assert all(t.daemon for t in threads)
     gate.set()
     results.wait(8)
     pool.close()
@@ -65,10 +66,13 @@ def test_errors_reach_on_done() -> None:
     pool.submit(fail, results)
     pool.submit(lambda: None, results)
     results.wait(2)
-    assert isinstance(results.errors[0], KeyboardInterrupt) and results.errors[1] is None
+    assert isinstance(results.errors[0], KeyboardInterrupt)
+    assert results.errors[1] is None
 
 
-def test_error_of_on_done_is_reported_and_the_thread_lives_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_of_on_done_is_reported_and_the_thread_lives_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     reported, arrived = [], threading.Event()
 
     def hook(arguments: threading.ExceptHookArgs) -> None:

@@ -16,7 +16,20 @@ import pytest
 import ovgpu as ov
 
 PACKED = ["u1", "u2", "u3", "u4", "i4", "u6", "nf4", "f4e2m1"]
-WHOLE = ["f32", "f16", "f64", "bf16", "f8e4m3", "f8e5m2", "f8e8m0", "boolean", "i8", "i16", "i32", "i64"]
+WHOLE = [
+    "f32",
+    "f16",
+    "f64",
+    "bf16",
+    "f8e4m3",
+    "f8e5m2",
+    "f8e8m0",
+    "boolean",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+]
 WHOLE += ["u8", "u16", "u32", "u64"]
 BOTH = pytest.mark.parametrize("ov_", [ov, openvino], ids=["ovgpu", "openvino"])
 
@@ -32,7 +45,7 @@ def same_outcome(function: Callable[[Any], Any]) -> Any:
     for package in (ov, openvino):
         try:
             outcomes.append(function(package))
-        except Exception as error:  # noqa: BLE001 - compared below
+        except Exception as error:
             outcomes.append(error)
     ours, real = outcomes
     if isinstance(real, Exception) or isinstance(ours, Exception):
@@ -42,7 +55,7 @@ def same_outcome(function: Callable[[Any], Any]) -> Any:
     return ours
 
 
-# ---- constructors -----------------------------------------------------------------------------------------------------
+# ---- constructors ----
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -174,7 +187,7 @@ def test_image() -> None:
     assert tensor.data.reshape(-1).tolist() == list(range(12))
 
 
-# ---- ports ------------------------------------------------------------------------------------------------------------
+# ---- ports ----
 def port(shape: Any, element_type: str = "f32") -> Any:
     from ovgpu.graph.special import Parameter
 
@@ -199,13 +212,20 @@ def test_tensor_of_a_port_over_an_array() -> None:
         ov.Tensor(port([7]), array)
 
 
-# ---- data and types -----------------------------------------------------------------------------------------------------
+# ---- data and types ----
 @pytest.mark.parametrize("name", PACKED + WHOLE)
 def test_layout_of_each_type(name: str) -> None:
     def facts(package: Any) -> Any:
         tensor = package.Tensor(getattr(package.Type, name), [2, 3, 5])
         data = tensor.data
-        return data.dtype, data.shape, tensor.byte_size, tensor.get_byte_size(), tensor.size, tensor.get_size()
+        return (
+            data.dtype,
+            data.shape,
+            tensor.byte_size,
+            tensor.get_byte_size(),
+            tensor.size,
+            tensor.get_size(),
+        )
 
     same_outcome(facts)
     same_outcome(lambda p: p.Tensor(getattr(p.Type, name), [2, 3]).strides)
@@ -215,7 +235,11 @@ def test_layout_of_each_type(name: str) -> None:
 def test_packed_types_have_no_strides_and_no_regions(name: str) -> None:
     tensor = ov.Tensor(getattr(ov.Type, name), [4])
     message = f"Could not get strides for types with bitwidths less then 8 bit. Tensor type: {name}"
-    for function in (lambda: tensor.strides, tensor.get_strides, lambda: ov.Tensor(tensor, [0], [2])):
+    for function in (
+        lambda: tensor.strides,
+        tensor.get_strides,
+        lambda: ov.Tensor(tensor, [0], [2]),
+    ):
         with pytest.raises(RuntimeError, match=message):
             function()
 
@@ -267,7 +291,11 @@ def test_host_array_sees_what_is_written_to_data() -> None:
 
 @pytest.mark.parametrize(
     ("name", "dtype"),
-    [("bf16", ml_dtypes.bfloat16), ("f8e4m3", ml_dtypes.float8_e4m3fn), ("f8e5m2", ml_dtypes.float8_e5m2)],
+    [
+        ("bf16", ml_dtypes.bfloat16),
+        ("f8e4m3", ml_dtypes.float8_e4m3fn),
+        ("f8e5m2", ml_dtypes.float8_e5m2),
+    ],
 )
 def test_host_array_of_small_floats_is_a_view(name: str, dtype: Any) -> None:
     tensor = ov.Tensor(getattr(ov.Type, name), [2])
@@ -286,7 +314,7 @@ def test_assign_host_resizes() -> None:
         fixed.assign_host(np.zeros(3, np.float32))
 
 
-# ---- shape --------------------------------------------------------------------------------------------------------------
+# ---- shape ----
 @BOTH
 def test_owning_tensor_grows_and_shrinks(ov_: Any) -> None:
     tensor = ov_.Tensor(ov_.Type.f32, [2])
@@ -324,7 +352,7 @@ def test_huge_tensor_is_refused_without_harm() -> None:
     assert tensor.data.tolist() == [1, 1]
 
 
-# ---- regions --------------------------------------------------------------------------------------------------------------
+# ---- regions ----
 def region(package: Any) -> tuple[np.ndarray, Any]:
     array = np.arange(12, dtype=np.float32).reshape(3, 4)
     parent = package.Tensor(array, shared_memory=True)
@@ -355,7 +383,9 @@ def test_region_takes_shapes_within_itself(ov_: Any) -> None:
             part.set_shape(shape)
 
 
-@pytest.mark.parametrize(("begin", "end"), [([1, 1], [4, 3]), ([1], [2]), ([2, 2], [1, 1]), ([1, 1], [1, 1])])
+@pytest.mark.parametrize(
+    ("begin", "end"), [([1, 1], [4, 3]), ([1], [2]), ([2, 2], [1, 1]), ([1, 1], [1, 1])]
+)
 def test_bounds_of_regions(begin: list[int], end: list[int]) -> None:
     array = np.arange(12, dtype=np.float32).reshape(3, 4)
     same_outcome(lambda p: p.Tensor(p.Tensor(array), begin, end))
@@ -366,7 +396,7 @@ def test_region_of_a_region() -> None:
     assert ov.Tensor(part, [1, 0], [2, 2]).data.tolist() == [[9, 10]]
 
 
-# ---- copies ---------------------------------------------------------------------------------------------------------------
+# ---- copies ----
 @BOTH
 def test_copies_take_the_shape_of_the_source(ov_: Any) -> None:
     source = ov_.Tensor(np.arange(6, dtype=np.float32).reshape(2, 3))
@@ -387,7 +417,9 @@ def test_copies_of_another_type_are_refused(ov_: Any) -> None:
     for source in ([1.0, 2.0], np.zeros(2), ov_.Tensor(np.zeros(2))):
         with pytest.raises(RuntimeError) as caught:
             target.copy_from(source)
-        assert sentence(caught.value) == "Tensor element types are not equal. (src: f64 != dst: f32)"
+        assert (
+            sentence(caught.value) == "Tensor element types are not equal. (src: f64 != dst: f32)"
+        )
 
 
 @BOTH
@@ -426,19 +458,22 @@ def test_copy_module_copies_data(duplicate: Callable[[Any], Any]) -> None:
 @BOTH
 def test_identity(ov_: Any) -> None:
     tensor = ov_.Tensor([1])
-    assert tensor == tensor and tensor != ov_.Tensor([1])
+    assert tensor == tensor
+    assert tensor != ov_.Tensor([1])
     assert {tensor: 1}[tensor] == 1
     for name in ("__array__", "__len__", "__getitem__"):
         assert not hasattr(tensor, name)
     assert np.array(tensor).shape == ()
 
 
-# ---- strings ----------------------------------------------------------------------------------------------------------------
+# ---- strings ----
 @BOTH
 def test_strings(ov_: Any) -> None:
     tensor = ov_.Tensor(["abc", "é"])
-    assert tensor.str_data.dtype == np.dtype("<U3") and tensor.str_data.tolist() == ["abc", "é"]
-    assert tensor.bytes_data.dtype == np.dtype("S3") and tensor.bytes_data.tolist() == [b"abc", b"\xc3\xa9"]
+    assert tensor.str_data.dtype == np.dtype("<U3")
+    assert tensor.str_data.tolist() == ["abc", "é"]
+    assert tensor.bytes_data.dtype == np.dtype("S3")
+    assert tensor.bytes_data.tolist() == [b"abc", b"\xc3\xa9"]
     assert tensor.byte_size == 64
     assert repr(tensor.strides) == "<Strides: (32)>"
     tensor.str_data = ["x", "yy"]
@@ -487,14 +522,17 @@ def test_resized_string_tensor() -> None:
     assert tensor.str_data.tolist() == ["q"]
 
 
-# ---- vectors of tensors, files --------------------------------------------------------------------------------------------
+# ---- vectors of tensors, files ----
 def test_tensor_vector() -> None:
     first, second = ov.Tensor([1]), ov.Tensor([2])
     vector = ov.TensorVector([first])
     vector.append(second)
     vector.extend([first])
-    assert len(vector) == 3 and vector[1] is second and bool(vector)
-    assert isinstance(vector[:2], ov.TensorVector) and vector.pop() is first
+    assert len(vector) == 3
+    assert vector[1] is second
+    assert bool(vector)
+    assert isinstance(vector[:2], ov.TensorVector)
+    assert vector.pop() is first
     vector[0] = second
     del vector[1]
     vector.insert(0, first)

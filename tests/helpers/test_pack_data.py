@@ -29,7 +29,7 @@ def outcome(function: Any, *args: Any) -> Any:
     """Bytes, dtype and shape, or the type and text of the exception."""
     try:
         result = function(*args)
-    except Exception as error:  # noqa: BLE001 - compared below
+    except Exception as error:
         return type(error), str(error)
     return result.tobytes(), result.dtype, result.shape
 
@@ -48,7 +48,10 @@ def test_same_as_the_real_helpers(name: str) -> None:
     ours, real = getattr(ov.Type, name), getattr(openvino.Type, name)
     rng = np.random.default_rng(3)
     arrays = [rng.integers(-9 if name == "i4" else 0, 70, n) for n in (0, 1, 2, 3, 7, 8, 9, 50)]
-    arrays += [a.astype(np.float32) for a in arrays] + [np.array([[1, 2, 3], [4, 5, 6]]).T, np.array(3)]
+    arrays += [a.astype(np.float32) for a in arrays] + [
+        np.array([[1, 2, 3], [4, 5, 6]]).T,
+        np.array(3),
+    ]
     for array in arrays:
         expected = outcome(openvino.helpers.pack_data, array, real)
         assert outcome(pack_data, array, ours) == expected

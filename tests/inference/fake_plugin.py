@@ -22,7 +22,9 @@ from ovgpu.plugins.properties import Property, PropertyTable, common_properties,
 Compute = Callable[[list[np.ndarray]], list[np.ndarray]]
 
 
-def relu_model(shape: Any = (2, 3), element_type: ov.Type = ov.Type.f32, names: str = "x") -> ov.Model:
+def relu_model(
+    shape: Any = (2, 3), element_type: ov.Type = ov.Type.f32, names: str = "x"
+) -> ov.Model:
     """One Relu (nothing for strings) for each letter of ``names``; input ``x`` gives output ``x_out``."""
     parameters, results = [], []
     for name in names:
@@ -51,7 +53,9 @@ class FakeState(State):
 
     def set(self, value: Tensor) -> None:
         if value.dims != (1,):
-            raise RuntimeError(f"Can not clone with new dims: the state takes [1], got {value.shape}")
+            raise RuntimeError(
+                f"Can not clone with new dims: the state takes [1], got {value.shape}"
+            )
         self.value = value.data.copy()
 
     def reset(self) -> None:
@@ -76,7 +80,9 @@ class FakeJob(Job):
                 raise InferenceCancelled
         if plugin.failure is not None:
             raise plugin.failure
-        for tensor, array in zip(outputs, plugin.compute([t.host_array() for t in inputs]), strict=True):
+        for tensor, array in zip(
+            outputs, plugin.compute([t.host_array() for t in inputs]), strict=True
+        ):
             tensor.assign_host(array)
 
     def start(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], on_done: OnDone) -> None:
@@ -136,7 +142,9 @@ class FakePlugin(Plugin):
         self.imports = 0
         self.compile_failure: Exception | None = None
         self._models: dict[bytes, ov.Model] = {}
-        self._table = PropertyTable(self.name, [*common_properties(), Property("FAKE_LEVEL", parse_natural, 1)])
+        self._table = PropertyTable(
+            self.name, [*common_properties(), Property("FAKE_LEVEL", parse_natural, 1)]
+        )
 
     def remember(self, model: ov.Model) -> bytes:
         key = str(len(self._models)).encode()

@@ -60,7 +60,8 @@ def test_inference_runs_on_another_thread(request_: ov.InferRequest, device: Fak
     request_.start_async(ONES)
     request_.wait()
     assert threads[0] is threading.current_thread()
-    assert threads[1] is not threading.current_thread() and threads[1].daemon
+    assert threads[1] is not threading.current_thread()
+    assert threads[1].daemon
 
 
 BUSY: dict[str, Callable[[ov.InferRequest], Any]] = {
@@ -99,7 +100,7 @@ NOT_BUSY: dict[str, Callable[[ov.InferRequest], Any]] = {
 def test_refused_while_running(request_: ov.InferRequest, device: FakePlugin, name: str) -> None:
     device.gate.clear()
     request_.start_async(ONES)
-    with pytest.raises(RuntimeError, match="^Infer Request is busy$"):
+    with pytest.raises(RuntimeError, match=r"^Infer Request is busy$"):
         BUSY[name](request_)
     device.gate.set()
     request_.wait()
@@ -116,7 +117,9 @@ def test_allowed_while_running(request_: ov.InferRequest, device: FakePlugin, na
     request_.wait()
 
 
-def test_tensor_handle_stays_usable_while_running(request_: ov.InferRequest, device: FakePlugin) -> None:
+def test_tensor_handle_stays_usable_while_running(
+    request_: ov.InferRequest, device: FakePlugin
+) -> None:
     tensor = request_.get_output_tensor()
     device.gate.clear()
     request_.start_async(ONES)
@@ -127,7 +130,9 @@ def test_tensor_handle_stays_usable_while_running(request_: ov.InferRequest, dev
 
 
 def test_failed_start_leaves_the_request_idle(request_: ov.InferRequest) -> None:
-    with pytest.raises(RuntimeError, match="The input tensor size is not equal to the model input type"):
+    with pytest.raises(
+        RuntimeError, match="The input tensor size is not equal to the model input type"
+    ):
         request_.start_async(np.ones((2, 4), np.float32))
     with pytest.raises(RuntimeError, match="Port for tensor name nope"):
         request_.start_async({"nope": ONES})
@@ -135,7 +140,7 @@ def test_failed_start_leaves_the_request_idle(request_: ov.InferRequest) -> None
     assert request_.infer(ONES)[0].tolist() == ONES.tolist()
 
 
-# ---- callbacks --------------------------------------------------------------------------------------------------------------
+# ---- callbacks ----
 def test_callback(request_: ov.InferRequest) -> None:
     seen: list[Any] = []
     request_.set_callback(lambda userdata: seen.append((userdata, threading.current_thread())), 7)
@@ -182,7 +187,9 @@ def test_callback_that_raises(request_: ov.InferRequest) -> None:
     request_.set_callback(fail, None)
     request_.start_async(ONES)
     for wait in (request_.wait, request_.wait, lambda: request_.wait_for(100)):
-        with pytest.raises(RuntimeError, match=r"ValueError: boom\n\nAt:\n  .*test_async\.py\(\d+\): fail") as caught:
+        with pytest.raises(
+            RuntimeError, match=r"ValueError: boom\n\nAt:\n  .*test_async\.py\(\d+\): fail"
+        ) as caught:
             wait()
         assert isinstance(caught.value.__cause__, ValueError)
     request_.set_callback(lambda userdata: None, None)
@@ -202,7 +209,7 @@ def test_failed_inference_does_not_call_back(request_: ov.InferRequest, device: 
     device.failure = RuntimeError("out of luck")
     request_.start_async(ONES)
     for _ in range(2):
-        with pytest.raises(RuntimeError, match="^Caught exception: out of luck$"):
+        with pytest.raises(RuntimeError, match=r"^Caught exception: out of luck$"):
             request_.wait()
     assert calls == []
     device.failure = None
@@ -211,7 +218,7 @@ def test_failed_inference_does_not_call_back(request_: ov.InferRequest, device: 
     assert calls == [1]
 
 
-# ---- cancelling ---------------------------------------------------------------------------------------------------------------
+# ---- cancelling ----
 @pytest.mark.parametrize("with_callback", [False, True])
 def test_cancel(request_: ov.InferRequest, device: FakePlugin, with_callback: bool) -> None:
     calls: list[Any] = []
@@ -223,7 +230,7 @@ def test_cancel(request_: ov.InferRequest, device: FakePlugin, with_callback: bo
     device.running.acquire(timeout=10)
     assert request_.cancel() is None
     for wait in (request_.wait, lambda: request_.wait_for(100)):
-        with pytest.raises(RuntimeError, match="^Caught exception: Infer Request was canceled$"):
+        with pytest.raises(RuntimeError, match=r"^Caught exception: Infer Request was canceled$"):
             wait()
     assert calls == []
     device.gate.set()
@@ -239,13 +246,15 @@ def test_cancel_of_a_synchronous_inference(request_: ov.InferRequest, device: Fa
 
     thread = threading.Thread(target=cancel)
     thread.start()
-    with pytest.raises(RuntimeError, match="^Infer Request was canceled$"):
+    with pytest.raises(RuntimeError, match=r"^Infer Request was canceled$"):
         request_.infer(ONES)
     thread.join()
 
 
-# ---- threads ------------------------------------------------------------------------------------------------------------------
-def test_calling_the_compiled_model_from_two_threads(compiled: ov.CompiledModel, device: FakePlugin) -> None:
+# ---- threads ----
+def test_calling_the_compiled_model_from_two_threads(
+    compiled: ov.CompiledModel, device: FakePlugin
+) -> None:
     compiled(ONES)
     device.running.acquire(timeout=10)
     device.gate.clear()
@@ -260,10 +269,13 @@ def test_calling_the_compiled_model_from_two_threads(compiled: ov.CompiledModel,
 
 
 def test_hidden_request_is_made_once(core: ov.Core) -> None:
+    def call(compiled: ov.CompiledModel, found: list[Any]) -> None:
+        found.append(compiled._request())
+
     for _ in range(20):
         compiled = core.compile_model(relu_model(), "FAKE")
         found: list[Any] = []
-        threads = [threading.Thread(target=lambda: found.append(compiled._request())) for _ in range(4)]
+        threads = [threading.Thread(target=call, args=(compiled, found)) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -25,9 +25,10 @@ def broken_factory() -> FakePlugin:
     raise OSError("libmissing.so: cannot open shared object file")
 
 
-# ---- devices ----------------------------------------------------------------------------------------------------------------
+# ---- devices ----
 def test_devices(core: ov.Core) -> None:
-    assert "CPU" in core.available_devices and "FAKE" in core.get_available_devices()
+    assert "CPU" in core.available_devices
+    assert "FAKE" in core.get_available_devices()
     assert "AUTO" not in core.available_devices
     assert repr(core) == f"<Core: available plugins[{', '.join(core.available_devices)}]>"
     assert core.get_property("CPU", "AVAILABLE_DEVICES") == [""]
@@ -89,7 +90,7 @@ def test_device_that_cannot_be_loaded() -> None:
     core = ov.Core()
     core.register_plugin(broken_factory, "BROKEN")
     assert "BROKEN" not in core.available_devices
-    with pytest.raises(UnavailableDevice, match="libmissing.so: cannot open shared object file"):
+    with pytest.raises(UnavailableDevice, match=r"libmissing.so: cannot open shared object file"):
         core.compile_model(relu_model(), "BROKEN")
     core.set_property("BROKEN", {"PERF_COUNT": True})  # scripts configure before they know
 
@@ -108,7 +109,9 @@ UNKNOWN: list[Callable[[Any, Any], Any]] = [
 
 @pytest.mark.parametrize("number", range(len(UNKNOWN)))
 def test_unknown_device(core: ov.Core, number: int) -> None:
-    with pytest.raises(RuntimeError, match='^Device with ".*" name is not registered in the OpenVINO Runtime$'):
+    with pytest.raises(
+        RuntimeError, match=r'^Device with ".*" name is not registered in the OpenVINO Runtime$'
+    ):
         UNKNOWN[number](core, relu_model())
 
 
@@ -123,7 +126,7 @@ def test_versions(core: ov.Core) -> None:
     assert set(core.get_versions("AUTO:CPU")) == {"AUTO", "CPU"}
 
 
-# ---- properties -----------------------------------------------------------------------------------------------------------
+# ---- properties ----
 PROPERTY_CALLS: list[Callable[[Any], Any]] = [
     lambda core: core.set_property("CPU", {"PERF_COUNT": True}),
     lambda core: core.set_property("CPU", {"PERF_COUNT": "YES"}),
@@ -172,10 +175,12 @@ def test_properties_as_openvino_has_them(number: int) -> None:
     outcomes: list[Any] = []
     for package in (openvino, ov):
         core = package.Core()
-        core.get_property("CPU", "NUM_STREAMS")  # OpenVINO checks properties only once the plugin is loaded
+        core.get_property(
+            "CPU", "NUM_STREAMS"
+        )  # OpenVINO checks properties only once the plugin is loaded
         try:
             outcomes.append(PROPERTY_CALLS[number](core))
-        except Exception as error:  # noqa: BLE001 - compared below
+        except Exception as error:
             outcomes.append(error)
     expected, got = outcomes
     assert type(got) is type(expected), outcomes
@@ -190,7 +195,9 @@ def test_set_values_are_typed_and_used(core: ov.Core) -> None:
     from ovgpu.properties import hint, streams
     from ovgpu.properties.log import Level
 
-    core.set_property("FAKE", {hint.performance_mode: hint.PerformanceMode.THROUGHPUT, "LOG_LEVEL": "LOG_DEBUG"})
+    core.set_property(
+        "FAKE", {hint.performance_mode: hint.PerformanceMode.THROUGHPUT, "LOG_LEVEL": "LOG_DEBUG"}
+    )
     core.set_property("FAKE", ("NUM_STREAMS", streams.Num(4)))
     core.set_property("FAKE", hint.inference_precision(ov.Type.f16))
     assert core.get_property("FAKE", "PERFORMANCE_HINT") == hint.PerformanceMode.THROUGHPUT
@@ -211,7 +218,8 @@ def test_all_or_none(core: ov.Core) -> None:
 
 def test_supported_properties(core: ov.Core) -> None:
     supported = core.get_property("FAKE", "SUPPORTED_PROPERTIES")
-    assert supported["SUPPORTED_PROPERTIES"] == "RO" and supported["FAKE_LEVEL"] == "RW"
+    assert supported["SUPPORTED_PROPERTIES"] == "RO"
+    assert supported["FAKE_LEVEL"] == "RW"
     for name in core.get_property("CPU", "SUPPORTED_PROPERTIES"):
         core.get_property("CPU", name)
 
@@ -219,7 +227,8 @@ def test_supported_properties(core: ov.Core) -> None:
 def test_properties_for_all_devices(core: ov.Core) -> None:
     core.get_property("FAKE", "FAKE_LEVEL")
     core.set_property({"PERF_COUNT": True, "ENABLE_MMAP": False})
-    assert core.get_property("CPU", "PERF_COUNT") and core.get_property("FAKE", "PERF_COUNT")
+    assert core.get_property("CPU", "PERF_COUNT")
+    assert core.get_property("FAKE", "PERF_COUNT")
     assert core.get_property("ENABLE_MMAP") is False
 
 
@@ -229,7 +238,9 @@ def test_device_properties(core: ov.Core) -> None:
     assert core.compile_model(relu_model(), "CPU", config).get_property("NUM_STREAMS") == 2
 
 
-@pytest.mark.parametrize("config", [{"NOPE": 1}, {"PERF_COUNT": "maybe"}, {"SUPPORTED_PROPERTIES": {}}])
+@pytest.mark.parametrize(
+    "config", [{"NOPE": 1}, {"PERF_COUNT": "maybe"}, {"SUPPORTED_PROPERTIES": {}}]
+)
 def test_wrong_compile_config(core: ov.Core, device: FakePlugin, config: dict) -> None:
     with pytest.raises(RuntimeError):
         core.compile_model(relu_model(), "FAKE", config)
@@ -242,21 +253,34 @@ def test_compiled_properties(compiled: ov.CompiledModel) -> None:
     with pytest.raises(RuntimeError, match="Unsupported property: NOPE"):
         compiled.get_property("NOPE")
     for form in ({"NUM_STREAMS": 1}, ("NUM_STREAMS", 1)):
-        with pytest.raises(RuntimeError, match="It's not possible to set property of an already compiled model"):
+        with pytest.raises(
+            RuntimeError, match="It's not possible to set property of an already compiled model"
+        ):
             compiled.set_property(form)
     with pytest.raises(TypeError):
         compiled.set_property([1])  # type: ignore[arg-type]
 
 
-# ---- compiling and importing ------------------------------------------------------------------------------------------
+# ---- compiling and importing ----
 def test_ports(compiled: ov.CompiledModel, core: ov.Core) -> None:
     port = compiled.input()
     assert port == compiled.input(0) == compiled.input("x") == compiled.inputs[0]
-    assert compiled.output("x_out") == compiled.output("x_alias") == compiled.output() == compiled.outputs[0]
+    assert (
+        compiled.output("x_out")
+        == compiled.output("x_alias")
+        == compiled.output()
+        == compiled.outputs[0]
+    )
     two = core.compile_model(relu_model(names="ab"), "FAKE")
     for call, message in (
-        (two.input, "CompiledModel::input() must be called on a compiled model with exactly one parameter."),
-        (two.output, "CompiledModel::output() must be called on a compiled model with exactly one result."),
+        (
+            two.input,
+            "CompiledModel::input() must be called on a compiled model with exactly one parameter.",
+        ),
+        (
+            two.output,
+            "CompiledModel::output() must be called on a compiled model with exactly one result.",
+        ),
         (lambda: compiled.input(5), "Cannot get input for index: 5 inputs size is 1"),
         (lambda: compiled.output(5), "Cannot get output for index: 5 outputs size is 1"),
         (lambda: compiled.input("zz"), "Input for tensor name 'zz' is not found."),
@@ -274,7 +298,9 @@ def test_ports(compiled: ov.CompiledModel, core: ov.Core) -> None:
 
 @pytest.mark.parametrize("model", [5, None, 1.5])
 def test_what_is_no_model(core: ov.Core, model: Any) -> None:
-    with pytest.raises(RuntimeError, match=rf"Path: '{model}' does not exist. Please provide valid model's path"):
+    with pytest.raises(
+        RuntimeError, match=rf"Path: '{model}' does not exist. Please provide valid model's path"
+    ):
         core.compile_model(model, "FAKE")
     with pytest.raises(TypeError, match="isn't supported as 'model' argument"):
         core.read_model(model)
@@ -290,11 +316,13 @@ def test_missing_file(core: ov.Core, tmp_path: Path, name: str) -> None:
 
 def test_export_and_import(core: ov.Core, compiled: ov.CompiledModel) -> None:
     stream = compiled.export_model()
-    assert isinstance(stream, BytesIO) and stream.tell() == 0
+    assert isinstance(stream, BytesIO)
+    assert stream.tell() == 0
     filled = BytesIO()
     assert compiled.export_model(filled) is None
     blob = stream.getvalue()
-    assert blob.startswith(b"FAKE") and filled.getvalue().startswith(b"FAKE")
+    assert blob.startswith(b"FAKE")
+    assert filled.getvalue().startswith(b"FAKE")
     for source in (blob, BytesIO(blob), ov.Tensor(np.frombuffer(blob, np.uint8))):
         imported = core.import_model(source, "FAKE", {"FAKE_LEVEL": 5})
         assert imported(ONES)[0].tolist() == ONES.tolist()
@@ -302,16 +330,22 @@ def test_export_and_import(core: ov.Core, compiled: ov.CompiledModel) -> None:
     with pytest.raises(RuntimeError, match="Cannot import compiled blob"):
         core.import_model(b"nonsense", "FAKE")
     for wrong in ("text", bytearray(blob), 5):
-        with pytest.raises(TypeError, match="`model_stream` must be an io.BytesIO object or bytes but"):
+        with pytest.raises(
+            TypeError, match=r"`model_stream` must be an io.BytesIO object or bytes but"
+        ):
             core.import_model(wrong, "FAKE")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="must be an io.BytesIO"):
+    with pytest.raises(TypeError, match=r"must be an io.BytesIO"):
         compiled.export_model("file")  # type: ignore[arg-type]
 
 
 def test_query(core: ov.Core) -> None:
     model = relu_model()
-    assert core.query_model(model, "FAKE") == {op.get_friendly_name(): "FAKE" for op in model.get_ops()}
-    assert core.query_model(model, "CPU") == {op.get_friendly_name(): "CPU" for op in model.get_ops()}
+    assert core.query_model(model, "FAKE") == {
+        op.get_friendly_name(): "FAKE" for op in model.get_ops()
+    }
+    assert core.query_model(model, "CPU") == {
+        op.get_friendly_name(): "CPU" for op in model.get_ops()
+    }
 
 
 def test_model_on_the_cpu(core: ov.Core) -> None:
@@ -332,9 +366,11 @@ def test_compile_model_without_a_core() -> None:
     assert ov.compile_model(relu_model(), "CPU")(ONES)[0].tolist() == ONES.tolist()
 
 
-# ---- the package --------------------------------------------------------------------------------------------------------------
+# ---- the package ----
 def run_python(code: str) -> str:
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
     return result.stdout
 
 

@@ -1,4 +1,4 @@
-"""InferRequest: inputs of every form, sharing, outputs, errors. The steerable device computes; OpenVINO is asked too."""
+"""InferRequest: inputs of every form, sharing, outputs, errors, compared with OpenVINO where that can be asked."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def real() -> openvino.CompiledModel:
     return openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
 
-# ---- forms of inputs ----------------------------------------------------------------------------------------------------
+# ---- forms of inputs ----
 INPUTS: list[Callable[[Any, Any], Any]] = [
     lambda p, c: {0: ONES},
     lambda p, c: {"x": ONES},
@@ -86,7 +86,7 @@ def test_inputs_as_openvino_takes_them(
         try:
             result = request.infer(INPUTS[number](package, model), share_inputs=share)
             outcomes.append(result[0].tolist())
-        except Exception as error:  # noqa: BLE001 - compared below
+        except Exception as error:
             outcomes.append(error)
     expected, got = outcomes
     if not isinstance(expected, Exception):
@@ -132,7 +132,9 @@ def test_missing_inputs_keep_their_data(core: ov.Core) -> None:
 def test_one_array_for_two_inputs(core: ov.Core) -> None:
     compiled = core.compile_model(relu_model([2], names="ab"), "FAKE")
     for function in (compiled.create_infer_request().infer, compiled):
-        with pytest.raises(RuntimeError, match="must be called on a function with exactly one parameter"):
+        with pytest.raises(
+            RuntimeError, match="must be called on a function with exactly one parameter"
+        ):
             function(np.float32([1, 2]))
 
 
@@ -145,7 +147,9 @@ def test_object_with_array_protocol(request_: ov.InferRequest) -> None:
     assert request_.infer({0: Wrapper()}, share_inputs=True)[0].tolist() == (4 * ONES).tolist()
 
 
-def test_results_of_another_model_by_position(request_: ov.InferRequest, compiled: ov.CompiledModel) -> None:
+def test_results_of_another_model_by_position(
+    request_: ov.InferRequest, compiled: ov.CompiledModel
+) -> None:
     assert request_.infer(compiled(3 * ONES))[0].tolist() == (3 * ONES).tolist()
 
 
@@ -163,14 +167,21 @@ def test_bf16_inputs(core: ov.Core, device: FakePlugin) -> None:
             result = request.infer(value, share_inputs=share)[0]
             assert result.dtype == np.float16
             assert result.view(np.uint16).tolist() == bits
-    assert request.infer(np.array(bits, np.uint16).view(np.float16))[0].view(np.uint16).tolist() == bits
+    assert (
+        request.infer(np.array(bits, np.uint16).view(np.float16))[0].view(np.uint16).tolist()
+        == bits
+    )
 
 
 def test_arrays_cannot_feed_packed_inputs(core: ov.Core) -> None:
     request = core.compile_model(relu_model([4], ov.Type.u4), "FAKE").create_infer_request()
-    with pytest.raises(ValueError, match=r"could not broadcast input array from shape \(4,\) into shape \(2,\)"):
+    with pytest.raises(
+        ValueError, match=r"could not broadcast input array from shape \(4,\) into shape \(2,\)"
+    ):
         request.infer(np.zeros(4, np.uint8))
-    with pytest.raises(RuntimeError, match="precision: u8, since the model input tensor precision is: u4"):
+    with pytest.raises(
+        RuntimeError, match="precision: u8, since the model input tensor precision is: u4"
+    ):
         request.infer(np.zeros(4, np.uint8), share_inputs=True)
     packed = np.array([0x21, 0xF3], np.uint8)
     assert request.infer(ov.Tensor(packed, [4], ov.Type.u4))[0].tolist() == [0x21, 0xF3]
@@ -187,7 +198,7 @@ def test_strings(core: ov.Core, device: FakePlugin) -> None:
         request.infer({0: ["a"]}, share_outputs=True)
 
 
-# ---- sharing ----------------------------------------------------------------------------------------------------------------
+# ---- sharing ----
 def test_shared_inputs_are_not_copied(request_: ov.InferRequest) -> None:
     array = ONES.copy()
     request_.infer(array, share_inputs=True)
@@ -196,8 +207,12 @@ def test_shared_inputs_are_not_copied(request_: ov.InferRequest) -> None:
     assert not np.shares_memory(request_.get_input_tensor().data, array)
 
 
-@pytest.mark.parametrize("make", [lambda: ONES.astype(np.float64), lambda: np.ones((3, 2), np.float32).T])
-def test_what_cannot_be_shared_is_copied(request_: ov.InferRequest, make: Callable[[], np.ndarray]) -> None:
+@pytest.mark.parametrize(
+    "make", [lambda: ONES.astype(np.float64), lambda: np.ones((3, 2), np.float32).T]
+)
+def test_what_cannot_be_shared_is_copied(
+    request_: ov.InferRequest, make: Callable[[], np.ndarray]
+) -> None:
     array = make()
     assert request_.infer(array, share_inputs=True)[0].tolist() == ONES.tolist()
     assert not np.shares_memory(request_.get_input_tensor().data, array)
@@ -217,7 +232,9 @@ def test_copying_never_writes_into_an_array_shared_before(request_: ov.InferRequ
 def test_results_are_copies_or_views(request_: ov.InferRequest) -> None:
     copied = request_.infer(ONES)[0]
     view = request_.infer(ONES, share_outputs=True)[0]
-    assert copied.flags.owndata and not view.flags.owndata and view.flags.writeable
+    assert copied.flags.owndata
+    assert not view.flags.owndata
+    assert view.flags.writeable
     request_.infer(2 * ONES)
     assert copied.tolist() == ONES.tolist()
     assert view.tolist() == (2 * ONES).tolist()
@@ -231,8 +248,10 @@ def test_views_outlive_request_and_model(core: ov.Core) -> None:
     assert view.tolist() == ONES.tolist()
 
 
-# ---- dynamic shapes -----------------------------------------------------------------------------------------------------
-def test_shapes_before_the_first_inference(dynamic: ov.InferRequest, request_: ov.InferRequest) -> None:
+# ---- dynamic shapes ----
+def test_shapes_before_the_first_inference(
+    dynamic: ov.InferRequest, request_: ov.InferRequest
+) -> None:
     assert repr(dynamic.get_input_tensor()) == "<Tensor: shape[0,3] type: f32>"
     assert repr(dynamic.get_output_tensor()) == "<Tensor: shape[0,3] type: f32>"
     assert dynamic.results[0].shape == (0, 3)
@@ -254,15 +273,17 @@ def test_shapes_outside_bounds(dynamic: ov.InferRequest, shape: tuple[int, ...])
         dims = ", ".join(map(str, shape))
         with pytest.raises(RuntimeError) as caught:
             dynamic.infer(np.ones(shape, np.float32))
-        expected = f"Can not clone with new dims. Descriptor's shape: {{1 - 8, 3}} is incompatible with provided "
+        expected = "Can not clone with new dims. Descriptor's shape: {1 - 8, 3} is incompatible with provided "
         assert expected + f"dimensions: {{{dims}}}." in str(caught.value)
-        assert "Input 'x'" in str(caught.value) and "[1..8,3]" in str(caught.value)
+        assert "Input 'x'" in str(caught.value)
+        assert "[1..8,3]" in str(caught.value)
     given = ".".join(map(str, shape))
     expected = f"the model input (shape=[1..8,3]) and the tensor (shape=({given})) are incompatible"
     for value in (np.ones(shape, np.float32), ov.Tensor(np.ones(shape, np.float32))):
         with pytest.raises(RuntimeError) as caught:
             dynamic.infer(value, share_inputs=True)
-        assert expected in str(caught.value) and "'x'" in str(caught.value)
+        assert expected in str(caught.value)
+        assert "'x'" in str(caught.value)
     assert dynamic.infer()[0].tolist() == ONES.tolist()
 
 
@@ -273,7 +294,7 @@ def test_tensor_resized_to_a_wrong_shape(request_: ov.InferRequest) -> None:
     assert request_.infer(ONES)[0].tolist() == ONES.tolist()
 
 
-# ---- output tensors -------------------------------------------------------------------------------------------------------
+# ---- output tensors ----
 def test_output_tensor_is_used_in_place(request_: ov.InferRequest) -> None:
     array = np.zeros((2, 3), np.float32)
     request_.set_output_tensor(ov.Tensor(array, shared_memory=True))
@@ -304,15 +325,19 @@ def test_outputs_that_do_not_fit(request_: ov.InferRequest) -> None:
         request_.set_output_tensor(ov.Tensor(np.ones((5, 3), np.float32)))
     expected = "Can't set the output tensor with index: 0, because the model output tensor (shape=[2,3]) and the "
     assert expected + "current tensor (shape=(5.3)) are incompatible" in str(caught.value)
-    with pytest.raises(RuntimeError, match="for output with precision: f16, if model output tensor precision is: f32"):
+    with pytest.raises(
+        RuntimeError,
+        match="for output with precision: f16, if model output tensor precision is: f32",
+    ):
         request_.set_output_tensor(ov.Tensor(ONES.astype(np.float16)))
 
 
-# ---- setters and getters --------------------------------------------------------------------------------------------------
+# ---- setters and getters ----
 def test_setters(request_: ov.InferRequest, compiled: ov.CompiledModel) -> None:
     tensor, other = ov.Tensor(ONES), ov.Tensor(ONES)
     request_.set_input_tensor(tensor)
-    assert request_.get_input_tensor() is tensor and request_.get_input_tensor(0) is tensor
+    assert request_.get_input_tensor() is tensor
+    assert request_.get_input_tensor(0) is tensor
     request_.set_input_tensor(0, other)
     assert request_.input_tensors == [other]
     request_.set_tensor("x", tensor)
@@ -320,7 +345,8 @@ def test_setters(request_: ov.InferRequest, compiled: ov.CompiledModel) -> None:
     request_.set_tensor(compiled.input(), other)
     assert request_.get_tensor("x") is other
     request_.set_tensor("x_alias", tensor)
-    assert request_.get_output_tensor() is tensor and request_.output_tensors == [tensor]
+    assert request_.get_output_tensor() is tensor
+    assert request_.output_tensors == [tensor]
     for key in (0, "x", compiled.input()):
         request_.set_tensors({key: tensor})
         assert request_.get_input_tensor() is tensor
@@ -337,24 +363,67 @@ def test_setters(request_: ov.InferRequest, compiled: ov.CompiledModel) -> None:
 @pytest.mark.parametrize(
     ("call", "kind", "message"),
     [
-        (lambda r: r.set_input_tensor(3, ov.Tensor(ONES)), RuntimeError, "Input port for index 3 was not found! The m"),
-        (lambda r: r.set_output_tensor(2, ov.Tensor(ONES)), RuntimeError, "Output port for index 2 was not found! The"),
+        (
+            lambda r: r.set_input_tensor(3, ov.Tensor(ONES)),
+            RuntimeError,
+            "Input port for index 3 was not found! The m",
+        ),
+        (
+            lambda r: r.set_output_tensor(2, ov.Tensor(ONES)),
+            RuntimeError,
+            "Output port for index 2 was not found! The",
+        ),
         (lambda r: r.set_input_tensor(ONES), TypeError, "incompatible function arguments"),
-        (lambda r: r.set_input_tensor("x", ov.Tensor(ONES)), TypeError, "incompatible function arguments"),
-        (lambda r: r.set_tensor("nope", ov.Tensor(ONES)), RuntimeError, "Port for tensor name nope was not found"),
+        (
+            lambda r: r.set_input_tensor("x", ov.Tensor(ONES)),
+            TypeError,
+            "incompatible function arguments",
+        ),
+        (
+            lambda r: r.set_tensor("nope", ov.Tensor(ONES)),
+            RuntimeError,
+            "Port for tensor name nope was not found",
+        ),
         (lambda r: r.get_tensor("nope"), RuntimeError, "Port for tensor name nope was not found"),
         (lambda r: r.get_tensor(0), TypeError, "incompatible function arguments"),
-        (lambda r: r.get_input_tensor(4), RuntimeError, r"__n \(which is 4\) >= this->size\(\) \(which is 1\)"),
-        (lambda r: r.get_output_tensor(4), RuntimeError, r"__n \(which is 4\) >= this->size\(\) \(which is 1\)"),
-        (lambda r: r.set_input_tensors({"x": ov.Tensor(ONES)}), TypeError, "incompatible function arguments!"),
-        (lambda r: r.set_output_tensors({"x": ov.Tensor(ONES)}), TypeError, "incompatible function arguments!"),
+        (
+            lambda r: r.get_input_tensor(4),
+            RuntimeError,
+            r"__n \(which is 4\) >= this->size\(\) \(which is 1\)",
+        ),
+        (
+            lambda r: r.get_output_tensor(4),
+            RuntimeError,
+            r"__n \(which is 4\) >= this->size\(\) \(which is 1\)",
+        ),
+        (
+            lambda r: r.set_input_tensors({"x": ov.Tensor(ONES)}),
+            TypeError,
+            "incompatible function arguments!",
+        ),
+        (
+            lambda r: r.set_output_tensors({"x": ov.Tensor(ONES)}),
+            TypeError,
+            "incompatible function arguments!",
+        ),
         (lambda r: r.set_tensors({"x": ONES}), TypeError, "Unable to cast"),
-        (lambda r: r.set_tensors({0.5: ov.Tensor(ONES)}), TypeError, "incompatible function arguments!"),
-        (lambda r: r.set_input_tensors([ov.Tensor(ONES)] * 2), RuntimeError, r"only for inputs with N\(batch\)"),
+        (
+            lambda r: r.set_tensors({0.5: ov.Tensor(ONES)}),
+            TypeError,
+            "incompatible function arguments!",
+        ),
+        (
+            lambda r: r.set_input_tensors([ov.Tensor(ONES)] * 2),
+            RuntimeError,
+            r"only for inputs with N\(batch\)",
+        ),
     ],
 )
 def test_wrong_arguments_of_setters(
-    request_: ov.InferRequest, call: Callable[[ov.InferRequest], Any], kind: type[Exception], message: str
+    request_: ov.InferRequest,
+    call: Callable[[ov.InferRequest], Any],
+    kind: type[Exception],
+    message: str,
 ) -> None:
     with pytest.raises(kind, match=message):
         call(request_)
@@ -362,8 +431,13 @@ def test_wrong_arguments_of_setters(
 
 def test_setters_without_index_need_one_port(core: ov.Core) -> None:
     request = core.compile_model(relu_model([2], names="ab"), "FAKE").create_infer_request()
-    for call in (request.get_input_tensor, lambda: request.set_input_tensor(ov.Tensor(np.ones(2, np.float32)))):
-        with pytest.raises(RuntimeError, match="must be called on a function with exactly one parameter"):
+    for call in (
+        request.get_input_tensor,
+        lambda: request.set_input_tensor(ov.Tensor(np.ones(2, np.float32))),
+    ):
+        with pytest.raises(
+            RuntimeError, match="must be called on a function with exactly one parameter"
+        ):
             call()
 
 
@@ -387,17 +461,21 @@ def test_information(request_: ov.InferRequest, compiled: ov.CompiledModel) -> N
     assert request_.latency == 0.0
     request_.infer(ONES)
     assert request_.latency > 0
-    assert request_.model_inputs == compiled.inputs and request_.model_outputs == compiled.outputs
+    assert request_.model_inputs == compiled.inputs
+    assert request_.model_outputs == compiled.outputs
     assert request_.get_compiled_model() is compiled
     ports = "inputs[\n<ConstOutput: names[x] shape[2,3] type: f32>\n]\noutputs[\n<ConstOutput: names[x_alias, x_out] "
     assert repr(request_) == f"<InferRequest:\n{ports}shape[2,3] type: f32>\n]>"
     (info,) = request_.get_profiling_info()
-    assert repr(info) == "<ProfilingInfo>" and info.status == ov.ProfilingInfo.Status.NOT_RUN
+    assert repr(info) == "<ProfilingInfo>"
+    assert info.status == ov.ProfilingInfo.Status.NOT_RUN
     assert request_.profiling_info[0].node_type == "Relu"
     assert ov.InferRequest(request_).results[0].tolist() == ONES.tolist()
 
 
-def test_failed_inference_leaves_the_request_usable(request_: ov.InferRequest, device: FakePlugin) -> None:
+def test_failed_inference_leaves_the_request_usable(
+    request_: ov.InferRequest, device: FakePlugin
+) -> None:
     device.failure = RuntimeError("out of luck")
     with pytest.raises(RuntimeError, match="out of luck"):
         request_.infer(ONES)
@@ -405,10 +483,11 @@ def test_failed_inference_leaves_the_request_usable(request_: ov.InferRequest, d
     assert request_.infer(ONES)[0].tolist() == ONES.tolist()
 
 
-# ---- variables -----------------------------------------------------------------------------------------------------------
+# ---- variables ----
 def test_variables(request_: ov.InferRequest, compiled: ov.CompiledModel) -> None:
     (state,) = request_.query_state()
-    assert repr(state) == "<VariableState>" and state.name == "counter"
+    assert repr(state) == "<VariableState>"
+    assert state.name == "counter"
     state.state = ov.Tensor(np.float32([5]))
     assert request_.query_state()[0].state.data.tolist() == [5]
     with pytest.raises(TypeError, match="incompatible function arguments"):

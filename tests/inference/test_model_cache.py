@@ -15,7 +15,9 @@ from tests.inference.fake_plugin import FakePlugin, relu_model
 ONES = np.ones((2, 3), np.float32)
 
 
-def compile_cached(core: ov.Core, folder: Path, model: ov.Model | None = None, **config: Any) -> bool:
+def compile_cached(
+    core: ov.Core, folder: Path, model: ov.Model | None = None, **config: Any
+) -> bool:
     """Compile with a cache; check the result; return whether it came from the cache."""
     model = model or relu_model()
     compiled = core.compile_model(model, "FAKE", {"CACHE_DIR": str(folder), **config})
@@ -82,8 +84,12 @@ def test_weights_are_in_the_key(core: ov.Core, tmp_path: Path) -> None:
     assert [loaded for _, loaded in results[:2]] == [False, False]
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:-3], lambda data: b"", lambda data: data[:-1] + b"\x00"])
-def test_damaged_file_is_replaced(core: ov.Core, device: FakePlugin, tmp_path: Path, damage: Any) -> None:
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-3], lambda data: b"", lambda data: data[:-1] + b"\x00"]
+)
+def test_damaged_file_is_replaced(
+    core: ov.Core, device: FakePlugin, tmp_path: Path, damage: Any
+) -> None:
     model = relu_model()
     compile_cached(core, tmp_path, model)
     (file,) = tmp_path.iterdir()
@@ -112,7 +118,8 @@ def test_encryption(core: ov.Core, tmp_path: Path) -> None:
     callbacks = [base64.b64encode, base64.b64decode]
     assert not compile_cached(core, tmp_path, model, CACHE_ENCRYPTION_CALLBACKS=callbacks)
     (file,) = tmp_path.iterdir()
-    assert b"FAKE" in base64.b64decode(file.read_bytes()) and b"FAKE" not in file.read_bytes()
+    assert b"FAKE" in base64.b64decode(file.read_bytes())
+    assert b"FAKE" not in file.read_bytes()
     assert compile_cached(core, tmp_path, model, CACHE_ENCRYPTION_CALLBACKS=callbacks)
     # Without the key the file is of no use, and a wrong key raises in the user's function: both compile anew.
     assert not compile_cached(core, tmp_path, model)
@@ -120,7 +127,9 @@ def test_encryption(core: ov.Core, tmp_path: Path) -> None:
     def broken(data: bytes) -> bytes:
         raise ValueError("wrong key")
 
-    assert not compile_cached(core, tmp_path, model, CACHE_ENCRYPTION_CALLBACKS=[base64.b64encode, broken])
+    assert not compile_cached(
+        core, tmp_path, model, CACHE_ENCRYPTION_CALLBACKS=[base64.b64encode, broken]
+    )
     with pytest.raises(RuntimeError, match="CACHE_ENCRYPTION_CALLBACKS takes two functions"):
         compile_cached(core, tmp_path, model, CACHE_ENCRYPTION_CALLBACKS=[broken])
 
@@ -128,7 +137,10 @@ def test_encryption(core: ov.Core, tmp_path: Path) -> None:
 def test_model_files(core: ov.Core, device: FakePlugin, tmp_path: Path) -> None:
     path, cache = tmp_path / "model.xml", {"CACHE_DIR": str(tmp_path / "cache")}
     ov.save_model(relu_model(), path)
-    compile_ = lambda: core.compile_model(path, "FAKE", cache).get_property("LOADED_FROM_CACHE")  # noqa: E731
+
+    def compile_() -> bool:
+        return core.compile_model(path, "FAKE", cache).get_property("LOADED_FROM_CACHE")
+
     assert [compile_(), compile_()] == [False, True]
     ov.save_model(relu_model([4, 3]), path)
     assert [compile_(), compile_()] == [False, True]

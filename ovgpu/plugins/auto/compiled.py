@@ -59,20 +59,22 @@ class AutoCompiled(CompiledPlugin):
             self._compile_all()
         elif startup_fallback and len(self._candidates) > 1 and self._candidates[-1].name == "CPU":
             self._compile_first_usable(list(reversed(self._candidates)))
-            self._pending = threading.Thread(target=self._compile_best, name="ovgpu-auto-compile", daemon=True)
+            self._pending = threading.Thread(
+                target=self._compile_best, name="ovgpu-auto-compile", daemon=True
+            )
             self._pending.start()
         else:
             self._compile_first_usable(self._candidates)
         serving = self._compiled[self.active_devices()[0]]
         self.inputs, self.outputs = serving.inputs, serving.outputs
 
-    # ---- compiling ------------------------------------------------------------------------------------------------
+    # ---- compiling ----
     def _compile_first_usable(self, candidates: Sequence[Candidate]) -> None:
         failures = []
         for candidate in list(candidates):
             try:
                 self._compiled[candidate.name] = self._compile_for(candidate)
-            except Exception as error:  # noqa: BLE001 - whatever a device raises, the next one is tried
+            except Exception as error:
                 failures.append((candidate, error))
                 continue
             for failed, error in failures:
@@ -86,7 +88,7 @@ class AutoCompiled(CompiledPlugin):
         for candidate in list(self._candidates):
             try:
                 self._compiled[candidate.name] = self._compile_for(candidate)
-            except Exception as error:  # noqa: BLE001 - as above
+            except Exception as error:
                 failures.append((candidate, error))
         if not self._compiled:
             text = ";\n".join(f"{candidate.name}: {error}" for candidate, error in failures)
@@ -101,7 +103,7 @@ class AutoCompiled(CompiledPlugin):
                 return
             try:
                 compiled = self._compile_for(candidate)
-            except Exception as error:  # noqa: BLE001 - as above
+            except Exception as error:
                 self._give_up(candidate, "compile the model", error)
                 continue
             with self._lock:
@@ -119,11 +121,15 @@ class AutoCompiled(CompiledPlugin):
         if self._pending is not None:
             self._pending.join(timeout)
 
-    # ---- choice of the device -------------------------------------------------------------------------------------
+    # ---- choice of the device ----
     @property
     def is_temporary(self) -> bool:
         """Whether a better device is still being compiled for."""
-        return self._pending is not None and self._pending.is_alive() and self._candidates[0].name not in self._compiled
+        return (
+            self._pending is not None
+            and self._pending.is_alive()
+            and self._candidates[0].name not in self._compiled
+        )
 
     def active_devices(self) -> list[str]:
         """The devices that inferences run on now."""
@@ -134,7 +140,11 @@ class AutoCompiled(CompiledPlugin):
     def choose(self, exclude: set[str] = frozenset()) -> str | None:  # type: ignore[assignment]
         """The device for the next inference, not one of ``exclude``; None when none is left."""
         with self._lock:
-            ready = [c.name for c in self._candidates if c.name in self._compiled and c.name not in exclude]
+            ready = [
+                c.name
+                for c in self._candidates
+                if c.name in self._compiled and c.name not in exclude
+            ]
             if not ready:
                 return self._compile_reserve(exclude)
             if not self.use_all:
@@ -149,7 +159,7 @@ class AutoCompiled(CompiledPlugin):
                 continue
             try:
                 self._compiled[candidate.name] = self._compile_for(candidate)
-            except Exception as error:  # noqa: BLE001 - as above
+            except Exception as error:
                 self._give_up(candidate, "compile the model", error)
                 continue
             return candidate.name
@@ -166,7 +176,7 @@ class AutoCompiled(CompiledPlugin):
         """The model compiled for one of the devices."""
         return self._compiled[name]
 
-    # ---- CompiledPlugin -------------------------------------------------------------------------------------------
+    # ---- CompiledPlugin ----
     def create_job(self) -> Job:
         return AutoJob(self)
 
@@ -209,7 +219,9 @@ class AutoCompiled(CompiledPlugin):
 
 
 def _all_properties(compiled: CompiledPlugin) -> dict[str, Any]:
-    return {name: compiled.get_property(name) for name in compiled.get_property("SUPPORTED_PROPERTIES")}
+    return {
+        name: compiled.get_property(name) for name in compiled.get_property("SUPPORTED_PROPERTIES")
+    }
 
 
 class AutoState(State):
@@ -287,7 +299,7 @@ class AutoJob(Job):
             try:
                 self._next_device(error, failures)
                 self.current.start(inputs, outputs, ended)
-            except BaseException as final:  # noqa: BLE001 - belongs to who waits for the inference
+            except BaseException as final:
                 on_done(final)
 
         self.current.start(inputs, outputs, ended)

@@ -51,7 +51,11 @@ def select_candidates(registry: PluginRegistry, priorities: str, virtual: str) -
     included = [without_count(name) for name in listed if not name.startswith("-")]
     if included and not any(_is_known(registry, name) for name in included):
         raise RuntimeError(f"No available device to filter {virtual} plugin")
-    names = [n for n in included or PREFERENCE if n not in excluded and DeviceName.parse(n).plugin not in excluded]
+    names = [
+        n
+        for n in included or PREFERENCE
+        if n not in excluded and DeviceName.parse(n).plugin not in excluded
+    ]
     candidates: list[Candidate] = []
     reasons: dict[str, str] = {}
     for name in dict.fromkeys(names):
@@ -65,7 +69,9 @@ def select_candidates(registry: PluginRegistry, priorities: str, virtual: str) -
             reasons[name] = reason
     if not candidates:
         details = "".join(f"\n{name}: {reason}" for name, reason in reasons.items())
-        raise RuntimeError("Please, check environment due to no supported devices can be used" + details)
+        raise RuntimeError(
+            "Please, check environment due to no supported devices can be used" + details
+        )
     for name, reason in reasons.items():
         warn_once(f"{virtual} does not use {name} but {candidates[0].name}: {reason}")
     return candidates

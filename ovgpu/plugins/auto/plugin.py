@@ -17,14 +17,20 @@ from ovgpu.plugins.properties import (
     PropertyTable,
     common_properties,
     parse_bool,
-    parse_natural,
     parse_text,
     plain_config,
 )
 from ovgpu.plugins.registry import PluginRegistry
 
 #: Taken from the virtual device's configuration for the device itself, where that knows them.
-_NOT_PASSED_ON = {"NUM_STREAMS", "DEVICE_ID", "LOG_LEVEL", "MODEL_PRIORITY", "CACHE_DIR", "SUPPORTED_PROPERTIES"}
+_NOT_PASSED_ON = {
+    "NUM_STREAMS",
+    "DEVICE_ID",
+    "LOG_LEVEL",
+    "MODEL_PRIORITY",
+    "CACHE_DIR",
+    "SUPPORTED_PROPERTIES",
+}
 
 
 class VirtualProperties(PropertyTable):
@@ -56,7 +62,9 @@ def _parse_priorities(name: str, value: Any) -> str:
 def _parse_schedule_policy(name: str, value: Any) -> Any:
     from ovgpu.properties.intel_auto import SchedulePolicy
 
-    found = value if isinstance(value, SchedulePolicy) else SchedulePolicy.__members__.get(str(value))
+    found = (
+        value if isinstance(value, SchedulePolicy) else SchedulePolicy.__members__.get(str(value))
+    )
     if found is None:
         raise RuntimeError(f"Invalid value for property {name}: {value}")
     return found
@@ -69,7 +77,12 @@ def _default_schedule_policy() -> Any:
 
 
 def _virtual_properties(name: str) -> VirtualProperties:
-    shared = ("PERFORMANCE_HINT", "PERFORMANCE_HINT_NUM_REQUESTS", "EXECUTION_MODE_HINT", "PERF_COUNT")
+    shared = (
+        "PERFORMANCE_HINT",
+        "PERFORMANCE_HINT_NUM_REQUESTS",
+        "EXECUTION_MODE_HINT",
+        "PERF_COUNT",
+    )
     kept = [p for p in common_properties() if p.name in (*shared, "LOG_LEVEL", "MODEL_PRIORITY")]
     return VirtualProperties(
         name,
@@ -90,8 +103,8 @@ def _auto_properties() -> list[Property]:
         Property("ENABLE_STARTUP_FALLBACK", parse_bool, True),
         Property("ENABLE_RUNTIME_FALLBACK", parse_bool, True),
         Property("LOW_POWER_DEVICE", parse_text, ""),
-        Property("DEVICES_UTILIZATION_THRESHOLD", _parse_mapping, lambda: {}),
-        Property("PERF_CURVE_TABLE", _parse_mapping, lambda: {}),
+        Property("DEVICES_UTILIZATION_THRESHOLD", _parse_mapping, dict),
+        Property("PERF_CURVE_TABLE", _parse_mapping, dict),
     ]
 
 
@@ -138,13 +151,17 @@ class VirtualPlugin(Plugin):
             given["DEVICE_ID"] = candidate.device_id
         return table.resolve(given)
 
-    def _compile_for(self, candidate: Candidate, model: Model, config: Mapping[str, Any]) -> CompiledPlugin:
+    def _compile_for(
+        self, candidate: Candidate, model: Model, config: Mapping[str, Any]
+    ) -> CompiledPlugin:
         device_config = self._device_config(candidate, config)
         cache = ModelCache.from_config(config)
         if cache is None:
             return candidate.plugin.compile_model(model, device_config)
         device = DeviceName.parse(candidate.name)
-        compiled, _ = cache.compile(candidate.plugin, device, model, None, lambda: model, device_config)
+        compiled, _ = cache.compile(
+            candidate.plugin, device, model, None, lambda: model, device_config
+        )
         return compiled
 
 
@@ -162,7 +179,9 @@ class AutoPlugin(VirtualPlugin):
             raise RuntimeError(f"{self.name}: cannot parse valid device from ")
         runnable: set[str] = set()
         for candidate in self._candidates(own):
-            runnable |= set(candidate.plugin.query_model(model, self._device_config(candidate, rest)))
+            runnable |= set(
+                candidate.plugin.query_model(model, self._device_config(candidate, rest))
+            )
         return dict.fromkeys(sorted(runnable), self.name)
 
     def compile_model(self, model: Model, config: Mapping[str, Any]) -> CompiledPlugin:
@@ -170,7 +189,9 @@ class AutoPlugin(VirtualPlugin):
 
         own, rest = self._split(config)
         candidates = self._candidates(own)
-        own["MULTI_DEVICE_PRIORITIES"] = own["MULTI_DEVICE_PRIORITIES"] or ",".join(c.name for c in candidates)
+        own["MULTI_DEVICE_PRIORITIES"] = own["MULTI_DEVICE_PRIORITIES"] or ",".join(
+            c.name for c in candidates
+        )
         use_all = own["PERFORMANCE_HINT"] is PerformanceMode.CUMULATIVE_THROUGHPUT
         return self._compiled(model, own, rest, candidates, use_all)
 
@@ -183,10 +204,17 @@ class AutoPlugin(VirtualPlugin):
         use_all: bool,
     ) -> CompiledPlugin:
         passed = dict(rest)
-        for name in ("PERFORMANCE_HINT", "PERFORMANCE_HINT_NUM_REQUESTS", "EXECUTION_MODE_HINT", "PERF_COUNT"):
+        for name in (
+            "PERFORMANCE_HINT",
+            "PERFORMANCE_HINT_NUM_REQUESTS",
+            "EXECUTION_MODE_HINT",
+            "PERF_COUNT",
+        ):
             passed.setdefault(name, own[name])
         if len(candidates) > 1:
-            model = model.clone()  # the user may change the model while another device still compiles it
+            model = (
+                model.clone()
+            )  # the user may change the model while another device still compiles it
         shown = ("PERFORMANCE_HINT", "MULTI_DEVICE_PRIORITIES", "MODEL_PRIORITY", "PERF_COUNT")
         return AutoCompiled(
             self.name,
