@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ovgpu.graph.any import RTMap
@@ -29,21 +29,20 @@ def topological_order(roots: Iterable[Node]) -> list[Node]:
     for root in roots:
         if id(root) in done:
             continue
-        stack: list[tuple[Node, int]] = [(root, 0)]
+        stack: list[tuple[Node, Iterator[Node]]] = [(root, iter(root._ordering_sources()))]
         active.add(id(root))
         while stack:
-            node, position = stack[-1]
-            sources = node._ordering_sources()
-            if position < len(sources):
-                stack[-1] = (node, position + 1)
-                source = sources[position]
+            node, sources = stack[-1]
+            for source in sources:
+                if id(source) in done:
+                    continue
                 if id(source) in active:
                     raise RuntimeError(
                         f"The graph has a cycle through '{source.get_friendly_name()}' ({source.get_type_name()})"
                     )
-                if id(source) not in done:
-                    active.add(id(source))
-                    stack.append((source, 0))
+                active.add(id(source))
+                stack.append((source, iter(source._ordering_sources())))
+                break
             else:
                 stack.pop()
                 active.discard(id(node))

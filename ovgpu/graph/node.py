@@ -41,10 +41,10 @@ class _InputSlot:
 
     def connect(self, source: Output) -> None:
         self.source = source
-        source.node._consumers[source.index][self] = None
+        source.node._consumers[source.index][id(self)] = weakref.ref(self)
 
     def disconnect(self) -> None:
-        self.source.node._consumers[self.source.index].pop(self, None)
+        self.source.node._consumers[self.source.index].pop(id(self), None)
 
 
 class Node:
@@ -72,7 +72,9 @@ class Node:
         self._rt_info: RTMap | None = None
         self._port_rt_info: dict[int, RTMap] = {}
         self._outputs: list[DescriptorTensor] = []
-        self._consumers: list[weakref.WeakKeyDictionary[_InputSlot, None]] = []
+        #: For each output the slots that read it, by id: cheaper than a WeakKeyDictionary, of which every node would
+        #: need one. Slots that are gone are dropped when somebody asks for the consumers.
+        self._consumers: list[dict[int, weakref.ref[_InputSlot]]] = []
         self.attributes = declaration.complete_attributes(attributes or {})
         self._input_slots = [_InputSlot(self, i, source) for i, source in enumerate(inputs)]
 
@@ -107,7 +109,7 @@ class Node:
                 self._outputs[index].value = value
             else:
                 self._outputs.append(DescriptorTensor(value))
-                self._consumers.append(weakref.WeakKeyDictionary())
+                self._consumers.append({})
         del self._outputs[len(values) :]
         del self._consumers[len(values) :]
 
@@ -293,10 +295,14 @@ class Node:
         return [slot.source.node for slot in self._input_slots]
 
     def _target_inputs(self, index: int) -> Iterator[Input]:
-        for slot in list(self._consumers[index]):
-            node = slot.node_ref()
-            if node is not None:
+        consumers = self._consumers[index]
+        for key, reference in list(consumers.items()):
+            slot = reference()
+            node = slot.node_ref() if slot is not None else None
+            if slot is not None and node is not None:
                 yield Input(node, slot.index)
+            elif consumers.get(key) is reference:
+                del consumers[key]
 
     # ---- information ------------------------------------------------------------------------------------------------
     @property

@@ -27,7 +27,7 @@ class DescriptorTensor:
     def __init__(self, value: Value) -> None:
         self._names: set[str] = set()
         self._rt_info: RTMap | None = None
-        self._bounds: dict[str, Any] = {}
+        self._bounds: dict[str, Any] | None = None  # set by hand; rare, so made when needed
         self.value = value
 
     @property
@@ -94,7 +94,7 @@ class DescriptorTensor:
     def _bound(self, name: str) -> Tensor | None:
         from ovgpu.graph.tensor import Tensor
 
-        if name in self._bounds:
+        if self._bounds is not None and name in self._bounds:
             return self._bounds[name]
         intervals = self.value.intervals
         if intervals is None:
@@ -113,14 +113,14 @@ class DescriptorTensor:
         return self._bound("upper")
 
     def set_lower_value(self, lower_bound: Tensor) -> None:
-        self._bounds["lower"] = lower_bound
+        self._set_bound("lower", lower_bound)
 
     def set_upper_value(self, upper_bound: Tensor) -> None:
-        self._bounds["upper"] = upper_bound
+        self._set_bound("upper", upper_bound)
 
     def get_value_symbol(self) -> list[Symbol]:
         """Symbols of the elements; an empty list when none is known."""
-        if "symbol" in self._bounds:
+        if self._bounds is not None and "symbol" in self._bounds:
             return list(self._bounds["symbol"])
         intervals = self.value.intervals
         if intervals is None or all(x.symbol is None for x in intervals.reshape(-1)):
@@ -128,7 +128,12 @@ class DescriptorTensor:
         return [x.symbol if x.symbol is not None else Symbol() for x in intervals.reshape(-1)]
 
     def set_value_symbol(self, value_symbol: Iterable[Symbol]) -> None:
-        self._bounds["symbol"] = list(value_symbol)
+        self._set_bound("symbol", list(value_symbol))
+
+    def _set_bound(self, name: str, value: Any) -> None:
+        if self._bounds is None:
+            self._bounds = {}
+        self._bounds[name] = value
 
     def __repr__(self) -> str:
         names = ", ".join(sorted(self._names))

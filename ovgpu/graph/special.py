@@ -215,8 +215,7 @@ class Constant(Node):
                 raise RuntimeError(
                     f"A constant {element_type.to_string()}{list(sizes)} takes {expected} bytes, got {storage.nbytes}"
                 )
-            if storage.ctypes.data % element_type.host_dtype.alignment:
-                storage = storage.copy()
+            # Files need not align constants. Such arrays are copied when somebody computes with them, not here.
             storage = storage.view(element_type.host_dtype).reshape(sizes)
         return cls._over(element_type, sizes, storage, owner)
 
@@ -241,17 +240,16 @@ class Constant(Node):
     def host_array(self) -> np.ndarray:
         """The elements in ``Type.host_dtype``, one per array element; a view where the type has whole bytes."""
         if self._type.bitwidth < 8:
-            codes = unpack_codes(self._storage, self._type.bitwidth, math.prod(self._shape))
-            if self._type is Type.i4:
-                codes = sign_extend(codes, 4)
-            return codes.view(self._type.host_dtype).reshape(self._shape)
+            return _unpacked(self._type, self._shape, self._storage)
+        if not self._storage.flags.aligned:
+            self._storage = self._storage.copy()
         return self._storage
 
     def validate_and_infer_types(self) -> None:
         if self._outputs:
             return
         value = _ConstantValue(self._type, PartialShape.of(self._shape))
-        value.constant = self
+        value.storage = self._storage
         self._set_values([value])
 
     def get_attributes(self) -> dict[str, Any]:
@@ -307,16 +305,30 @@ class Constant(Node):
         return value_strings(self)
 
 
-class _ConstantValue(Value):
-    """Value of a constant: unpacked only when somebody looks at the elements."""
+def _unpacked(element_type: Type, shape: tuple[int, ...], packed: np.ndarray) -> np.ndarray:
+    """Elements of a type below 8 bits in its host dtype."""
+    codes: np.ndarray = unpack_codes(packed, element_type.bitwidth, math.prod(shape))
+    if element_type is Type.i4:
+        codes = sign_extend(codes, 4)
+    return codes.view(element_type.host_dtype).reshape(shape)
 
-    __slots__ = ("constant",)
-    constant: Constant
+
+class _ConstantValue(Value):
+    """Value of a constant: unpacked only when somebody looks at the elements.
+
+    It holds the memory, not the node, whose output it belongs to: models free themselves without a garbage collection.
+    """
+
+    __slots__ = ("storage",)
+    storage: np.ndarray
 
     @property
     def elements(self) -> np.ndarray | None:
         if self._elements is None:
-            self._elements = self.constant.host_array()
+            if self.type.bitwidth < 8:
+                self._elements = _unpacked(self.type, self.shape.static_tuple() or (), self.storage)
+            else:
+                self._elements = self.storage if self.storage.flags.aligned else self.storage.copy()
         return self._elements
 
 

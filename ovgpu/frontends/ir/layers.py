@@ -116,6 +116,13 @@ def connect(layers: dict[str, Layer], edges: Element | None) -> None:
 def build_order(layers: dict[str, Layer]) -> list[Layer]:
     """All layers, producers before consumers. Raises RuntimeError on a cycle."""
     done: set[str] = set()
+    for layer in layers.values():  # files are usually written in this order
+        if any(source not in done for source, _ in layer.sources.values()):
+            break
+        done.add(layer.id)
+    else:
+        return list(layers.values())
+    done.clear()
     active: set[str] = set()
     order: list[Layer] = []
     for root in layers.values():

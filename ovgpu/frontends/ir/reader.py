@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element
 
@@ -32,7 +35,8 @@ def read_ir(xml: bytes, weights: Weights) -> Model:
     Raises RuntimeError with a sentence that names the layer when the file is malformed, the weights do not fit, or an
     operation is unknown.
     """
-    net = parse_xml(xml)
+    with _no_collection():
+        net = parse_xml(xml)
     version = net.get("version", "")
     if net.tag != "net" or version not in ("10", "11"):
         raise RuntimeError(
@@ -41,7 +45,8 @@ def read_ir(xml: bytes, weights: Weights) -> Model:
         )
     reader = GraphReader(weights, {})
     try:
-        model = reader.read(net, net.get("name", ""))
+        with _no_collection():
+            model = reader.read(net, net.get("name", ""))
     except RecursionError:
         raise RuntimeError(
             "The bodies of the model's loops and conditions are nested too deeply"
@@ -52,6 +57,19 @@ def read_ir(xml: bytes, weights: Weights) -> Model:
         update_version_10(model)
     model.rt_info["version"] = int(version)
     return model
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Suspend the cyclic garbage collector: a graph makes many objects and no garbage, and collections that look for
+    some would take longer than reading."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class GraphReader:
@@ -216,11 +234,10 @@ class GraphReader:
         declaration = self.declaration(layer)
         known = declaration.attributes
         # Other attributes are those of other versions and of tools; they are ignored, as in OpenVINO.
-        attributes: dict[str, Any] = {}
-        for name, value in layer.data.items():
-            name = name.replace("-", "_")
-            if name in known:
-                attributes[name] = value
+        spelled = declaration.attribute_names.values()
+        attributes: dict[str, Any] = {
+            name: value for name, value in layer.data.items() if name in known or name in spelled
+        }
         return (declaration.node_class or Node)(declaration, inputs, attributes)
 
     def declaration(self, layer: Layer) -> OpDeclaration:
