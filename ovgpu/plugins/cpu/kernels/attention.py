@@ -1,0 +1,69 @@
+"""Scaled dot-product attention on host arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ovgpu.graph.node import Node
+from ovgpu.graph.value import Value
+from ovgpu.plugins.cpu.registry import Call, Step, binder
+
+
+def _scores_shape(query: tuple[int, ...], key: tuple[int, ...]) -> tuple[int, ...]:
+    return (*np.broadcast_shapes(query[:-2], key[:-2]), query[-2], key[-2])
+
+
+def _scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> int:
+    query, key = (v.shape.static_tuple() or (0, 0) for v in inputs[:2])
+    return math.prod(_scores_shape(query, key)) * max(4, outputs[0].type.host_dtype.itemsize)
+
+
+@binder("ScaledDotProductAttention", scratch=_scratch)
+def bind_attention(call: Call) -> Step:
+    query, key, value, *rest = call.inputs
+    assert query is not None
+    assert key is not None
+    assert value is not None
+    mask, scale = (*rest, None, None)[:2]
+    out = call.outputs[0]
+    if not out.size or not key.shape[-2]:
+        return lambda: out.fill(0)
+    shape = _scores_shape(query.shape, key.shape)
+    scores = call.scratch[: math.prod(shape) * out.itemsize].view(out.dtype).reshape(shape)
+    row = np.empty((*shape[:-1], 1), out.dtype)
+    transposed = key.swapaxes(-1, -2)
+    default_scale = out.dtype.type(1 / math.sqrt(max(query.shape[-1], 1)))
+    hidden: np.ndarray | None = None  # positions that a row may not see
+    added: np.ndarray | None = None
+    if call.attributes["causal"]:
+        hidden = np.triu(np.ones(shape[-2:], bool), 1)
+    elif mask is not None and mask.dtype == bool:
+        hidden = np.empty(mask.shape, bool)
+    elif mask is not None and mask.ndim:
+        added = mask
+    boolean_mask = mask if hidden is not None and not call.attributes["causal"] else None
+
+    def step() -> None:
+        np.matmul(query, transposed, out=scores)
+        np.multiply(scores, default_scale if scale is None else scale.reshape(()), out=scores)
+        if added is not None:
+            np.add(scores, added, out=scores)
+        if boolean_mask is not None:
+            np.logical_not(boolean_mask, out=hidden)
+        if hidden is not None:
+            np.copyto(scores, -np.inf, where=hidden)
+        np.maximum.reduce(scores, axis=-1, keepdims=True, out=row)
+        np.subtract(scores, row, out=scores)
+        np.exp(scores, out=scores)
+        np.add.reduce(scores, axis=-1, keepdims=True, out=row)
+        if row.ndim == out.ndim and row.shape[:-1] == out.shape[:-1]:
+            np.matmul(scores, value, out=out)
+            np.divide(out, row, out=out)  # fewer numbers than the scores have
+        else:
+            np.divide(scores, row, out=scores)
+            np.matmul(scores, value, out=out)
+
+    return step
