@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from ovgpu.graph import dimension as dims
+from ovgpu.graph import partial_shape as shapes
 from ovgpu.graph.dimension import Dimension
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.partial_shape import PartialShape
@@ -63,7 +64,10 @@ def check_integer(value: Value | None, what: str) -> None:
 def check_rank(value: Value | None, ranks: Sequence[int], what: str) -> None:
     """Raise OpError unless the rank of ``value`` is unknown or one of ``ranks``."""
     if value is not None and value.rank is not None:
-        check(value.rank in ranks, f"{what} takes rank {' or '.join(map(str, ranks))}, not {value.rank}")
+        check(
+            value.rank in ranks,
+            f"{what} takes rank {' or '.join(map(str, ranks))}, not {value.rank}",
+        )
 
 
 def element_count(value: Value) -> int | None:
@@ -85,3 +89,11 @@ def replaced(shape: PartialShape, index: int, dimension: Dimension) -> PartialSh
     changed = list(shape.dims)
     changed[index] = dimension
     return PartialShape.of(changed)
+
+
+def merge_shapes(a: PartialShape, b: PartialShape, message: str) -> PartialShape:
+    """The shapes that both allow. Raises OpError with ``message`` when there is none."""
+    merged = shapes.merge(a, b)
+    if merged is None:
+        raise OpError(f"{message} Got: {a} and {b}")
+    return merged
