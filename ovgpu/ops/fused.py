@@ -5,6 +5,7 @@ from __future__ import annotations
 from ovgpu.graph.value import Value
 from ovgpu.ops.convolution import convolution, group_convolution
 from ovgpu.ops.declaration import op
+from ovgpu.ops.matmul import matmul
 from ovgpu.ops.window import AutoPad
 
 
@@ -58,3 +59,17 @@ def group_convolution_bias_activation(
         pads_end=pads_end,
         auto_pad=auto_pad,
     )
+
+@op("MatMulBiasActivation", "1", factory="", domain="ovgpu")
+def matmul_bias_activation(
+    a: Value,
+    b: Value,
+    bias: Value | None = None,
+    *,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    activation: str = "",
+    activation_parameters: list[float] = [],  # noqa: B006
+) -> Value:
+    """activation(MatMul-1(a, b) + bias)."""
+    return matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b)

@@ -72,7 +72,7 @@ def fuse_layers(model: Model) -> None:
 
 def _layer_of(node: Node) -> _Layer | None:
     name = node.get_type_name()
-    if name not in ("Convolution", "GroupConvolution"):
+    if name not in ("Convolution", "GroupConvolution", "MatMul"):
         return None
     out = node.output(0).value
     filters = constant_array(node.input_value(1))

@@ -18,7 +18,9 @@ from ovgpu.plugins.cpu.kernels.convolution import (
     Activation,
     bind_convolution,
     convolution_scratch,
+    make_epilogue,
 )
+from ovgpu.plugins.cpu.kernels.matmul import bind_product
 from ovgpu.plugins.cpu.kernels.special_functions import erf
 from ovgpu.plugins.cpu.registry import Call, Step, binder
 
@@ -209,3 +211,26 @@ def bind_fused_convolution(call: Call) -> Step:
         call.attributes["activation"], call.attributes["activation_parameters"]
     )
     return bind_convolution(call, bias, activation)
+
+
+@binder("MatMulBiasActivation")
+def bind_fused_matmul(call: Call) -> Step:
+    multiply, result = bind_product(call)
+    bias = call.inputs[2] if len(call.inputs) > 2 else None
+    epilogue = make_epilogue(
+        bias,
+        activation_of(call.attributes["activation"], call.attributes["activation_parameters"]),
+    )
+    if epilogue is None or not result.size:
+        return multiply
+    rows = result.reshape(-1, result.shape[-1])
+    # A few rows at a time, so that they are still in the cache when the activation reads them.
+    count = max(1, CHUNK // rows.shape[1])
+    blocks = [rows[start : start + count] for start in range(0, len(rows), count)]
+
+    def run() -> None:
+        multiply()
+        for block in blocks:
+            epilogue(block)
+
+    return run

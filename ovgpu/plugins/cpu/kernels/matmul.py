@@ -17,9 +17,9 @@ def _reshaped_view(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | No
         return None
 
 
-@binder("MatMul")
-def bind_matmul(call: Call) -> Step:
-    a, b = call.inputs
+def bind_product(call: Call) -> tuple[Step, np.ndarray]:
+    """The step that multiplies the first two inputs, and the output as it writes it (a matrix where it can)."""
+    a, b = call.inputs[:2]
     assert a is not None
     assert b is not None
     out = call.outputs[0]
@@ -41,10 +41,15 @@ def bind_matmul(call: Call) -> Step:
             _reshaped_view(out, (-1, columns)),
         )
         if folded is not None and target is not None:
-            return partial(np.matmul, folded, b, out=target)
+            return partial(np.matmul, folded, b, out=target), target
     if not rows:
-        return partial(out.fill, 0)  # a sum over nothing, which BLAS need not write
-    return partial(np.matmul, a, b, out=out)
+        return partial(out.fill, 0), out  # a sum over nothing, which BLAS need not write
+    return partial(np.matmul, a, b, out=out), out
+
+
+@binder("MatMul")
+def bind_matmul(call: Call) -> Step:
+    return bind_product(call)[0]
 
 
 @kernel("Einsum")
