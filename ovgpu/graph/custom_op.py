@@ -51,7 +51,8 @@ class Op(Node):
         sources: list[Output] = []
         for source in inputs or ():
             sources += source.outputs() if isinstance(source, Node) else [source]
-        self._setup(_declaration_of(type(self)), sources, {})
+        kind: Any = type(self)
+        self._setup(_declaration_of(kind), sources, {})
 
     def get_type_info(self) -> DiscreteTypeInfo:
         """Name and version of the operation."""

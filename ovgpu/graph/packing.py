@@ -17,6 +17,8 @@ Layouts (value 0 first):
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -72,14 +74,14 @@ def unpack_codes(packed: Bytes, bitwidth: int, count: int, high_first: bool = Fa
     return codes.reshape(-1)[:count]
 
 
-def pack_codes(codes: npt.NDArray, bitwidth: int, high_first: bool = False) -> Bytes:
+def pack_codes(codes: npt.NDArray[Any], bitwidth: int, high_first: bool = False) -> Bytes:
     """Pack integers (any shape, C order) to a 1-d uint8 array of ``packed_size`` bytes.
 
     Only the low ``bitwidth`` bits of a value count, so signed values enter as their two's complement; the padding at
     the end is zero.
     """
     values, size = _GROUPS[bitwidth]
-    flat = np.ascontiguousarray(codes).reshape(-1).astype(np.uint8, copy=False)
+    flat: Bytes = np.ascontiguousarray(codes).reshape(-1).astype(np.uint8, copy=False)
     flat = flat & np.uint8((1 << bitwidth) - 1)
     if bitwidth == 1:
         return np.packbits(flat)
@@ -89,7 +91,8 @@ def pack_codes(codes: npt.NDArray, bitwidth: int, high_first: bool = False) -> B
     rows = flat.reshape(-1, values)
     if bitwidth == 4:
         low, high = (1, 0) if high_first else (0, 1)
-        return rows[:, low] | rows[:, high] << 4
+        merged: Bytes = rows[:, low] | rows[:, high] << 4
+        return merged
     if bitwidth == 2:
         shifts = (6, 4, 2, 0) if high_first else (0, 2, 4, 6)
         return _merge(rows, shifts)
@@ -111,7 +114,7 @@ def sign_extend(codes: Bytes, bitwidth: int) -> npt.NDArray[np.int8]:
     return ((codes ^ sign) - sign).view(np.int8)
 
 
-def _merge(columns: Bytes, shifts: tuple[int, ...]) -> Bytes:
+def _merge(columns: npt.NDArray[Any], shifts: tuple[int, ...]) -> npt.NDArray[Any]:
     merged = columns[:, 0] << shifts[0]
     for i, shift in enumerate(shifts[1:], start=1):
         merged |= columns[:, i] << shift

@@ -146,7 +146,7 @@ class Tensor:
         element_type = self._type
         if element_type.bitwidth < 8:
             # Not kept: the packed bytes may change under us through `data`.
-            codes = unpack_codes(
+            codes: Array = unpack_codes(
                 self._view.view(np.uint8), element_type.bitwidth, math.prod(self._dims)
             )
             if element_type is Type.i4:

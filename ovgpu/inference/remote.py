@@ -49,16 +49,16 @@ class RemoteTensor(Tensor):
         )
 
     @property
-    def data(self) -> NoReturn:  # type: ignore[override]
+    def data(self) -> NoReturn:
         """Not offered: copy to a host tensor with :meth:`copy_to`."""
         raise RuntimeError("This property is not implemented.")
 
-    @property
+    @property  # type: ignore[misc]
     def bytes_data(self) -> NoReturn:  # type: ignore[override]
         """Not offered."""
         raise RuntimeError("This property is not implemented.")
 
-    @property
+    @property  # type: ignore[misc]
     def str_data(self) -> NoReturn:  # type: ignore[override]
         """Not offered."""
         raise RuntimeError("This property is not implemented.")

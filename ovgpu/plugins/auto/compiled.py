@@ -77,10 +77,10 @@ class AutoCompiled(CompiledPlugin):
             except Exception as error:
                 failures.append((candidate, error))
                 continue
-            for failed, error in failures:
-                self._give_up(failed, "compile the model", error)
+            for failed, failure in failures:
+                self._give_up(failed, "compile the model", failure)
             return
-        text = ";\n".join(f"{candidate.name}: {error}" for candidate, error in failures)
+        text = ";\n".join(f"{candidate.name}: {failure}" for candidate, failure in failures)
         raise RuntimeError(f"[{self._name}] compile model failed, {text}") from failures[0][1]
 
     def _compile_all(self) -> None:
@@ -91,10 +91,10 @@ class AutoCompiled(CompiledPlugin):
             except Exception as error:
                 failures.append((candidate, error))
         if not self._compiled:
-            text = ";\n".join(f"{candidate.name}: {error}" for candidate, error in failures)
+            text = ";\n".join(f"{candidate.name}: {failure}" for candidate, failure in failures)
             raise RuntimeError(f"[{self._name}] compile model failed, {text}")
-        for candidate, error in failures:
-            self._give_up(candidate, "compile the model", error)
+        for candidate, failure in failures:
+            self._give_up(candidate, "compile the model", failure)
 
     def _compile_best(self) -> None:
         """In the background: compile for the devices before the one that serves, until one succeeds."""

@@ -37,7 +37,7 @@ class VirtualProperties(PropertyTable):
     """Properties with the sentences of virtual devices; unknown ones are left to the devices behind."""
 
     def parse(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        typed = {}
+        typed: dict[str, Any] = {}
         for name, value in config.items():
             if name not in self or self.supported()[name] == RO:
                 raise RuntimeError(f"property: {name}: not supported")
