@@ -95,5 +95,6 @@ def _attended_shape(
         assert whole is not None
         batch = PartialShape.of(whole.dims[:-2])
         # OpenVINO merges the rows twice, which decides whose symbol stays.
-        rows = dimensions.broadcast_merge(whole.dims[-2], mask.dims[-2]) or rows
+        again = dimensions.broadcast_merge(whole.dims[-2], mask.dims[-2])
+        rows = rows if again is None else again
     return PartialShape.of([*batch.dims, rows, value.dims[-1]])
