@@ -342,13 +342,15 @@ def pad_array(
         if value is not None:
             fill = np.asarray(value).reshape(-1)[0]
         elif data.dtype == object and not (data.size and isinstance(data.reshape(-1)[0], Interval)):
-            fill = ""
+            fill = b""
         result = np.full(shape, fill, dtype=data.dtype)
-        inner = tuple(
-            slice(max(a, 0), max(a, 0) + n + min(a, 0) + min(b, 0))
-            for n, a, b in zip(data.shape, lows, highs)
-        )
-        outer = tuple(slice(max(-a, 0), n + min(b, 0)) for n, a, b in zip(data.shape, lows, highs))
+        # The part of the data that is not cropped away, in coordinates of the result and of the data.
+        spans = [
+            (min(max(a, 0), total), min(max(a + n, 0), total), a)
+            for n, a, total in zip(data.shape, lows, shape, strict=True)
+        ]
+        inner = tuple(slice(first, last) for first, last, _ in spans)
+        outer = tuple(slice(first - a, last - a) for first, last, a in spans)
         result[inner] = data[outer]
         return result
     for axis, (a, b) in enumerate(zip(lows, highs, strict=True)):

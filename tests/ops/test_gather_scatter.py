@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+
+from ovgpu.plugins.cpu.kernels.gather_scatter import scatter_update
 
 from .differential import Case, cases, const, data
 
@@ -156,3 +159,11 @@ REFUSED = [
 @pytest.mark.parametrize("case", REFUSED, ids=str)
 def test_refused(case: Case) -> None:
     case.check_refused()
+
+
+def test_updates_larger_than_the_slices() -> None:
+    # Possible where the axis is no constant; OpenVINO's reference tests have it.
+    out = np.zeros((3, 3), np.int32)
+    updates = np.arange(1, 65).reshape(4, 4, 4)
+    scatter_update(out.copy(), np.array([[1, 2]]), updates, np.array([1]), out=out)
+    assert out.tolist() == [[0, 1, 2], [0, 17, 18], [0, 33, 34]]

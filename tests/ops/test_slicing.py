@@ -21,6 +21,7 @@ def strided(shape, begin, end, strides, **masks):
 
 
 CASES = [
+    *cases("pad", data([6]), const([4]), const([-7]), "constant", const(5.0), oracle="evaluate"),
     *cases("slice", data([4, 5], "T"), const([1, 0]), const([3, 5]), const([1, 2]), T=MOVED),
     *cases("slice", data([4, 5, 3]), const([-1]), const([-6]), const([-2]), const([1])),
     *cases(

@@ -120,10 +120,21 @@ def scatter_update(
 ) -> None:
     np.copyto(out, x)
     position = int(axis.reshape(-1)[0]) % x.ndim
-    index = (slice(None),) * position + (indices.astype(np.int64).reshape(-1),)
-    if updates.ndim:
-        updates = updates.reshape(*x.shape[:position], indices.size, *x.shape[position + 1 :])
-    out[index] = updates
+    places = indices.astype(np.int64).reshape(-1)
+    exact = (*x.shape[:position], *indices.shape, *x.shape[position + 1 :])
+    if updates.ndim == 0:
+        out[(slice(None),) * position + (places,)] = updates
+    elif updates.shape == exact:
+        flat = updates.reshape(*x.shape[:position], indices.size, *x.shape[position + 1 :])
+        out[(slice(None),) * position + (places,)] = flat
+    else:
+        # An axis that is not constant leaves the shape of the updates unchecked. Larger ones are read as OpenVINO's
+        # reference does: the update slice of an index, in its order, fills the data slice.
+        rows = np.moveaxis(updates, range(position, position + indices.ndim), range(indices.ndim))
+        rows = rows[tuple(slice(n) for n in indices.shape)].reshape(indices.size, -1)
+        target = np.moveaxis(out, position, 0)
+        size = target[0].size
+        target[places] = rows[:, :size].reshape(indices.size, *target.shape[1:])
 
 
 _REDUCTIONS: dict[str, np.ufunc] = {
