@@ -113,7 +113,10 @@ def gpu_mode(request: pytest.FixtureRequest) -> Iterator[Mode | None]:
     if mode is None or not mode.simulated:
         yield mode
         return
-    import cupy  # installs the simulation at the first time
+    try:
+        import cupy  # installs the simulation at the first time
+    except ModuleNotFoundError as error:
+        pytest.fail(f"{error}: gpu_sim tests need the packages of ovgpu[test-gpu]", pytrace=False)
 
     if not install.installed:
         raise RuntimeError("cupy was imported before the plugin cudasim.plugin was loaded")
