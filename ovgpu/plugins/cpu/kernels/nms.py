@@ -1,0 +1,410 @@
+"""NonMaxSuppression, NMSRotated, MatrixNms and MulticlassNms on host arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ovgpu.graph.element_type import Type
+from ovgpu.plugins.cpu.kernels.boxes import (
+    Overlap,
+    corners_of_centers,
+    descending,
+    greedy_suppression,
+    ordered_corners,
+    overlaps,
+    rotated_overlaps,
+)
+from ovgpu.plugins.cpu.registry import kernel
+
+
+def _number(value: np.ndarray | None, default: float) -> float:
+    return default if value is None or value.size == 0 else float(value.reshape(-1)[0])
+
+
+def _soft_suppression(
+    scores: np.ndarray,
+    overlap: Overlap,
+    limit: int,
+    iou_threshold: float,
+    score_threshold: float,
+    sigma: float,
+) -> tuple[list[int], list[float]]:
+    """Soft-NMS: each kept box multiplies the others' scores by ``exp(-iou² / (2 sigma))``, or by 0 above
+    the threshold."""
+    left = np.flatnonzero(scores > score_threshold)
+    values = scores.astype(np.float64)
+    kept: list[int] = []
+    results: list[float] = []
+    while left.size and len(kept) < limit:
+        position = int(np.argmax(values[left]))
+        best = int(left[position])
+        kept.append(best)
+        results.append(float(values[best]))
+        left = np.delete(left, position)
+        iou = overlap(best, left).astype(np.float64)
+        values[left] *= np.exp(-0.5 / sigma * iou * iou)
+        left = left[values[left] > score_threshold]
+    return kept, results
+
+
+def _select(
+    scores: np.ndarray,
+    overlap_in: Callable[[int], Overlap],
+    limit: int,
+    iou_threshold: float,
+    score_threshold: float,
+    sigma: float,
+    sort: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (batch, class, box) of the selected boxes and their scores, for scores ``[batch, classes, boxes]``."""
+    rows: list[np.ndarray] = []
+    values: list[np.ndarray] = []
+    for image in range(scores.shape[0]):
+        overlap = overlap_in(image)
+        for label in range(scores.shape[1]):
+            mine = scores[image, label]
+            if sigma > 0:
+                kept, chosen = _soft_suppression(
+                    mine, overlap, limit, iou_threshold, score_threshold, sigma
+                )
+            else:
+                order = descending(mine)
+                order = order[mine[order] > score_threshold]
+                kept = greedy_suppression(order, overlap, iou_threshold, limit)
+                chosen = mine[kept]
+            triples = np.empty((len(kept), 3), np.int64)
+            triples[:] = image, label, 0
+            triples[:, 2] = kept
+            rows.append(triples)
+            values.append(np.asarray(chosen, np.float32))
+    table = np.concatenate(rows) if rows else np.empty((0, 3), np.int64)
+    found = np.concatenate(values) if values else np.empty(0, np.float32)
+    if sort:
+        order = descending(found)
+        table, found = table[order], found[order]
+    return table, found
+
+
+def _non_max_suppression(
+    boxes: np.ndarray,
+    scores: np.ndarray,
+    max_output: np.ndarray | None,
+    iou_threshold: np.ndarray | None,
+    score_threshold: np.ndarray | None,
+    sigma: np.ndarray | None,
+    box_encoding: str,
+    sort: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    corners = ordered_corners(boxes) if box_encoding == "corner" else corners_of_centers(boxes)
+
+    def overlap_in(image: int) -> Overlap:
+        mine = corners[image]
+        return lambda box, others: overlaps(mine[box], mine[others])
+
+    limit = max(int(_number(max_output, 0)), 0)
+    return _select(
+        scores,
+        overlap_in,
+        limit,
+        _number(iou_threshold, 0),
+        _number(score_threshold, 0),
+        _number(sigma, 0),
+        sort,
+    )
+
+
+def _three_outputs(
+    rows: np.ndarray, scores: np.ndarray, types: list[Type]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    table = np.empty((len(rows), 3), np.float32)
+    table[:, :2] = rows[:, :2]
+    table[:, 2] = scores
+    return rows.astype(types[0].host_dtype), table, np.array([len(rows)], types[2].host_dtype)
+
+
+@kernel("NonMaxSuppression")
+def non_max_suppression(
+    boxes: np.ndarray,
+    scores: np.ndarray,
+    max_output: np.ndarray | None = None,
+    iou_threshold: np.ndarray | None = None,
+    score_threshold: np.ndarray | None = None,
+    soft_nms_sigma: np.ndarray | None = None,
+    *,
+    box_encoding: str,
+    sort_result_descending: bool,
+    out_types: list[Type],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rows, found = _non_max_suppression(
+        boxes,
+        scores,
+        max_output,
+        iou_threshold,
+        score_threshold,
+        soft_nms_sigma,
+        box_encoding,
+        sort_result_descending,
+    )
+    return _three_outputs(rows, found, out_types)
+
+
+def _fixed_rows(
+    boxes: np.ndarray,
+    scores: np.ndarray,
+    max_output: np.ndarray | None = None,
+    iou_threshold: np.ndarray | None = None,
+    score_threshold: np.ndarray | None = None,
+    *,
+    box_encoding: str,
+    sort_result_descending: bool,
+    out_type: Type,
+    out_shape: tuple[int, ...],
+) -> np.ndarray:
+    """The first versions: as many rows as shape inference says, those left over filled with -1."""
+    rows, _ = _non_max_suppression(
+        boxes,
+        scores,
+        max_output,
+        iou_threshold,
+        score_threshold,
+        None,
+        box_encoding,
+        sort_result_descending,
+    )
+    if out_shape is None:
+        return rows.astype(out_type.host_dtype)
+    result = np.full(out_shape, -1, out_type.host_dtype)
+    count = min(len(rows), out_shape[0])
+    result[:count] = rows[:count]
+    return result
+
+
+for _version in ("opset1", "opset3", "opset4"):
+    kernel("NonMaxSuppression", version=_version)(_fixed_rows)
+
+
+@kernel("NMSRotated")
+def nms_rotated(
+    boxes: np.ndarray,
+    scores: np.ndarray,
+    max_output: np.ndarray,
+    iou_threshold: np.ndarray,
+    score_threshold: np.ndarray,
+    *,
+    sort_result_descending: bool,
+    clockwise: bool,
+    out_types: list[Type],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def overlap_in(image: int) -> Overlap:
+        mine = boxes[image]
+
+        def overlap(box: int, others: np.ndarray) -> np.ndarray:
+            second = mine[others]
+            return rotated_overlaps(np.broadcast_to(mine[box], second.shape), second, clockwise)
+
+        return overlap
+
+    rows, found = _select(
+        scores,
+        overlap_in,
+        max(int(_number(max_output, 0)), 0),
+        _number(iou_threshold, 0),
+        _number(score_threshold, 0),
+        0.0,
+        sort_result_descending,
+    )
+    return _three_outputs(rows, found, out_types)
+
+
+class _Found:
+    """Selected boxes of one image: class, score, box and index of each."""
+
+    def __init__(self) -> None:
+        self.classes: list[np.ndarray] = []
+        self.scores: list[np.ndarray] = []
+        self.boxes: list[np.ndarray] = []
+        self.indices: list[np.ndarray] = []
+
+    def add(self, label: int, scores: np.ndarray, boxes: np.ndarray, indices: np.ndarray) -> None:
+        self.classes.append(np.full(len(scores), label, np.int64))
+        self.scores.append(np.asarray(scores))
+        self.boxes.append(boxes)
+        self.indices.append(np.asarray(indices, np.int64))
+
+    def rows(self, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+        """Rows (class, score, box) and indices."""
+        if not self.classes:
+            return np.empty((0, 6), dtype), np.empty(0, np.int64)
+        parts = [np.concatenate(p) for p in (self.classes, self.scores, self.boxes)]
+        table = np.concatenate([parts[0][:, None], parts[1][:, None], parts[2]], 1).astype(dtype)
+        return table, np.concatenate(self.indices)
+
+
+def _sort_rows(
+    table: np.ndarray, indices: np.ndarray, sort: str, images: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows by score (equal ones by image, class and index), or by class, image and score."""
+    if sort == "score":
+        order = np.lexsort((indices, table[:, 0], images, -table[:, 1]))
+    else:
+        order = np.lexsort((indices, -table[:, 1], images, table[:, 0]))
+    return table[order], indices[order]
+
+
+def _finish(
+    found: Iterator[_Found], attributes: dict[str, Any], dtype: np.dtype, types: list[Type]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Keep the best of each image, sort, and put the images together.
+
+    Within an image rows are sorted by score in any case; MatrixNms knows no order by class there.
+    """
+    tables, index_lists = [], []
+    sort, across = attributes["sort_result_type"], attributes["sort_result_across_batch"]
+    for image in found:
+        table, indices = image.rows(dtype)
+        keep = attributes["keep_top_k"]
+        best = descending(table[:, 1])[: keep if keep >= 0 else None]
+        table, indices = table[best], indices[best]
+        if attributes["sorts_classes"] and sort == "classid" and not across:
+            table, indices = _sort_rows(table, indices, sort, np.zeros(len(table)))
+        tables.append(table)
+        index_lists.append(indices)
+    counts = np.array([len(t) for t in tables], types[2].host_dtype)
+    table = np.concatenate(tables) if tables else np.empty((0, 6), dtype)
+    indices = np.concatenate(index_lists) if index_lists else np.empty(0, np.int64)
+    if sort != "none" and across:
+        images = np.repeat(np.arange(len(counts)), counts)
+        table, indices = _sort_rows(table, indices, sort, images)
+    return table, indices[:, None].astype(types[1].host_dtype), counts
+
+
+def _first(order: np.ndarray, count: int) -> np.ndarray:
+    """The first ``count`` candidates, all for -1."""
+    return order[:count] if count >= 0 else order
+
+
+@kernel("MulticlassNms")
+def multiclass_nms(
+    boxes: np.ndarray,
+    scores: np.ndarray,
+    roisnum: np.ndarray | None = None,
+    *,
+    sort_result_type: str,
+    nms_top_k: int,
+    keep_top_k: int,
+    sort_result_across_batch: bool,
+    iou_threshold: float,
+    score_threshold: float,
+    background_class: int,
+    nms_eta: float,
+    normalized: bool,
+    out_types: list[Type],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    border = 0.0 if normalized else 1.0
+
+    def images() -> Iterator[
+        tuple[np.ndarray, np.ndarray, Callable[[int, np.ndarray], np.ndarray]]
+    ]:
+        """Boxes ``(classes, n, 4)``, scores ``(classes, n)`` and index of a box, image by image."""
+        if roisnum is None:
+            count = boxes.shape[1]
+            for n in range(scores.shape[0]):
+                shared = np.broadcast_to(boxes[n], (scores.shape[1], *boxes[n].shape))
+                yield shared, scores[n], lambda label, kept, n=n: kept + n * count  # type: ignore[misc]
+            return
+        start = 0
+        for size in roisnum.reshape(-1).tolist():
+            part = slice(start, start + size)
+            yield (
+                boxes[:, part],
+                scores[:, part],
+                lambda label, kept, first=start: (kept + first) * scores.shape[0] + label,  # type: ignore[misc]
+            )
+            start += size
+
+    def found() -> Iterator[_Found]:
+        for image_boxes, image_scores, index in images():
+            result = _Found()
+            for label in range(image_scores.shape[0]):
+                if label == background_class:
+                    continue
+                mine, values = image_boxes[label], image_scores[label]
+                order = descending(values)
+                order = _first(order[values[order] >= score_threshold], nms_top_k)
+                kept = np.array(
+                    greedy_suppression(
+                        order,
+                        lambda box, others, mine=mine: overlaps(
+                            mine[box], mine[others], border, across_gaps=True
+                        ),  # type: ignore[misc]
+                        iou_threshold,
+                        eta=nms_eta,
+                    ),
+                    np.int64,
+                )
+                result.add(label, values[kept], mine[kept], index(label, kept))
+            yield result
+
+    attributes = {
+        "sort_result_type": sort_result_type,
+        "sort_result_across_batch": sort_result_across_batch,
+        "keep_top_k": keep_top_k,
+        "sorts_classes": True,
+    }
+    return _finish(found(), attributes, boxes.dtype, out_types)
+
+
+@kernel("MatrixNms")
+def matrix_nms(
+    boxes: np.ndarray,
+    scores: np.ndarray,
+    *,
+    sort_result_type: str,
+    nms_top_k: int,
+    keep_top_k: int,
+    sort_result_across_batch: bool,
+    score_threshold: float,
+    background_class: int,
+    decay_function: str,
+    gaussian_sigma: float,
+    post_threshold: float,
+    normalized: bool,
+    out_types: list[Type],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    border = 0.0 if normalized else 1.0
+
+    def found() -> Iterator[_Found]:
+        for image in range(scores.shape[0]):
+            result = _Found()
+            for label in range(scores.shape[1]):
+                if label == background_class:
+                    continue
+                order = descending(scores[image, label])
+                above = scores[image, label, order] > score_threshold
+                order = _first(order[above], nms_top_k)
+                if order.size == 0:
+                    continue
+                mine = boxes[image, order]
+                iou = np.tril(overlaps(mine[:, None], mine[None], border), -1)
+                worst = iou.max(1, initial=0)
+                if decay_function == "gaussian":
+                    decay = np.exp((worst[None] ** 2 - iou**2) * gaussian_sigma)
+                else:
+                    decay = (1 - iou) / (1 - worst[None])
+                better = np.tri(len(order), len(order), -1, dtype=bool)
+                factor = np.where(better, decay, np.inf).min(1, initial=np.inf)
+                values = scores[image, label, order] * np.where(np.isinf(factor), 1, factor)
+                kept = values > post_threshold
+                result.add(label, values[kept], mine[kept], order[kept] + image * boxes.shape[1])
+            yield result
+
+    attributes = {
+        "sort_result_type": sort_result_type,
+        "sort_result_across_batch": sort_result_across_batch,
+        "keep_top_k": keep_top_k,
+        "sorts_classes": False,
+    }
+    return _finish(found(), attributes, boxes.dtype, out_types)
