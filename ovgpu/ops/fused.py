@@ -73,3 +73,9 @@ def matmul_bias_activation(
 ) -> Value:
     """activation(MatMul-1(a, b) + bias)."""
     return matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
+
+
+@op("LayerNorm", "1", factory="", domain="ovgpu")
+def layer_norm(data: Value, gamma: Value, beta: Value, *, epsilon: float) -> Value:
+    """(x - mean) / sqrt(variance + epsilon) * gamma + beta over the last axis (Ba et al., "Layer Normalization", 2016)."""
+    return Value(data.type, data.shape)

@@ -21,7 +21,7 @@ from ovgpu.plugins.cpu.kernels.convolution import (
     make_epilogue,
 )
 from ovgpu.plugins.cpu.kernels.matmul import bind_product
-from ovgpu.plugins.cpu.kernels.special_functions import erf
+from ovgpu.plugins.cpu.kernels.special_functions import erf, normal_distribution
 from ovgpu.plugins.cpu.registry import Call, Step, binder
 
 #: Elements of one chunk: a float32 chunk and its buffer stay in a second-level cache of 1 MB.
@@ -93,13 +93,14 @@ def _hswish(x: np.ndarray, buffer: np.ndarray) -> None:
     np.multiply(x, buffer, out=x)
 
 
-def _gelu(
-    x: np.ndarray, scaled: np.ndarray, square: np.ndarray, divisor: np.ndarray, result: np.ndarray
-) -> None:
-    np.multiply(x, np.float32(math.sqrt(0.5)), out=scaled)
-    erf(scaled, square, divisor, out=result)
-    np.add(result, _ONE, out=result)
-    np.multiply(result, _HALF, out=result)
+def _gelu(x: np.ndarray, square: np.ndarray, divisor: np.ndarray, result: np.ndarray) -> None:
+    if x.dtype == np.float32:
+        normal_distribution(x, square, divisor, out=result)
+    else:
+        np.multiply(x, math.sqrt(0.5), out=square)
+        erf(square, square, divisor, out=result)
+        np.add(result, 1, out=result)
+        np.multiply(result, 0.5, out=result)
     np.multiply(x, result, out=x)
 
 
@@ -169,7 +170,7 @@ _PLAIN: dict[str, Activation] = {
     "hsigmoid": _hsigmoid,
     "swish": _chunked(_swish),
     "hswish": _chunked(_hswish),
-    "gelu": _chunked(_gelu, 4),
+    "gelu": _chunked(_gelu, 3),
     "gelu_tanh": _chunked(_gelu_tanh),
     "softplus": _chunked(_softplus),
     "mish": _chunked(_mish),
@@ -232,5 +233,34 @@ def bind_fused_matmul(call: Call) -> Step:
         multiply()
         for block in blocks:
             epilogue(block)
+
+    return run
+
+
+@binder("LayerNorm", in_place=True)
+def bind_layer_norm(call: Call) -> Step:
+    x, gamma, beta = call.inputs
+    assert x is not None
+    out = call.outputs[0]
+    size = x.shape[-1]
+    if not x.size:
+        return lambda: None
+    row = np.empty((*x.shape[:-1], 1), out.dtype)
+    moments = row[..., 0]
+    axes = "abcdefgh"[: x.ndim]
+    squares = f"{axes},{axes}->{axes[:-1]}"
+    count, epsilon = out.dtype.type(size), out.dtype.type(call.attributes["epsilon"])
+
+    def run() -> None:
+        np.add.reduce(x, axis=-1, keepdims=True, out=row)
+        np.divide(row, count, out=row)
+        np.subtract(x, row, out=out)
+        np.einsum(squares, out, out, out=moments)
+        np.divide(row, count, out=row)
+        np.add(row, epsilon, out=row)
+        np.sqrt(row, out=row)
+        np.divide(out, row, out=out)
+        np.multiply(out, gamma, out=out)
+        np.add(out, beta, out=out)
 
     return run

@@ -56,6 +56,43 @@ def erf(x: np.ndarray, square: np.ndarray, divisor: np.ndarray, *, out: np.ndarr
     np.multiply(out, divisor, out=out)
 
 
+def normal_distribution(
+    x: np.ndarray, square: np.ndarray, divisor: np.ndarray, *, out: np.ndarray
+) -> None:
+    """The standard normal distribution, (1 + erf(x / sqrt(2))) / 2, in float32, with two passes less than by `erf`.
+
+    Args as for :func:`erf`. The factor sqrt(1/2) goes into the square, the factor 1/2 into the numerator.
+    """
+    np.clip(x, -_CLIP, _CLIP, out=out)
+    np.multiply(out, out, out=square)
+    np.multiply(square, _HALF_DENOMINATOR[0], out=divisor)
+    for coefficient in _HALF_DENOMINATOR[1:-1]:
+        np.add(divisor, coefficient, out=divisor)
+        np.multiply(divisor, square, out=divisor)
+    np.add(divisor, _HALF_DENOMINATOR[-1], out=divisor)
+    np.divide(out, divisor, out=divisor)
+    np.multiply(square, _HALF_NUMERATOR[0], out=out)
+    for coefficient in _HALF_NUMERATOR[1:-1]:
+        np.add(out, coefficient, out=out)
+        np.multiply(out, square, out=out)
+    np.add(out, _HALF_NUMERATOR[-1], out=out)
+    np.multiply(out, divisor, out=out)
+    np.add(out, np.float32(0.5), out=out)
+
+
+def _rescaled(coefficients: tuple[np.float32, ...], factor: float) -> tuple[np.float32, ...]:
+    """Coefficients (highest power first) of the polynomial in x^2 / 2 as one in x^2, times ``factor``."""
+    powers = range(len(coefficients) - 1, -1, -1)
+    return tuple(
+        np.float32(float(c) * factor * 0.5**p) for c, p in zip(coefficients, powers, strict=True)
+    )
+
+
+_CLIP = np.float32(4 * math.sqrt(2))
+_HALF_NUMERATOR = _rescaled(_ERF_NUMERATOR, 0.5 * math.sqrt(0.5))
+_HALF_DENOMINATOR = _rescaled(_ERF_DENOMINATOR, 1.0)
+
+
 @cache
 def _erf_series() -> tuple[np.ndarray, np.ndarray]:
     """Chebyshev coefficients of erf(x) / x over x^2 in [0, 1], and of e^(x^2) erfc(x) over x in [1, 6]."""
