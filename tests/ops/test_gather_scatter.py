@@ -161,9 +161,14 @@ def test_refused(case: Case) -> None:
     case.check_refused()
 
 
-def test_updates_larger_than_the_slices() -> None:
+def test_updates_of_other_shapes_than_the_slices() -> None:
     # Possible where the axis is no constant; OpenVINO's reference tests have it.
     out = np.zeros((3, 3), np.int32)
     updates = np.arange(1, 65).reshape(4, 4, 4)
     scatter_update(out.copy(), np.array([[1, 2]]), updates, np.array([1]), out=out)
     assert out.tolist() == [[0, 1, 2], [0, 17, 18], [0, 33, 34]]
+
+    out = np.zeros((4, 4), np.int32)
+    updates = np.arange(1, 9).reshape(2, 2, 2)
+    scatter_update(out.copy(), np.array([[0], [1], [2], [3]]), updates, np.array([0]), out=out)
+    assert out.tolist() == [[1, 2, 0, 0], [3, 4, 0, 0], [5, 6, 0, 0], [7, 8, 0, 0]]

@@ -128,13 +128,17 @@ def scatter_update(
         flat = updates.reshape(*x.shape[:position], indices.size, *x.shape[position + 1 :])
         out[(slice(None),) * position + (places,)] = flat
     else:
-        # An axis that is not constant leaves the shape of the updates unchecked. Larger ones are read as OpenVINO's
-        # reference does: the update slice of an index, in its order, fills the data slice.
-        rows = np.moveaxis(updates, range(position, position + indices.ndim), range(indices.ndim))
-        rows = rows[tuple(slice(n) for n in indices.shape)].reshape(indices.size, -1)
+        # An axis that is not constant leaves the shape of the updates unchecked. Other shapes are read as OpenVINO's
+        # reference does: update k, flattened, fills the slice of index k, flattened, as far as both go.
+        rank = indices.ndim
+        rows = np.moveaxis(updates, range(position, position + rank), range(rank))
+        rows = rows.reshape(math.prod(rows.shape[:rank]), -1)
+        places = places[: len(rows)]
         target = np.moveaxis(out, position, 0)
-        size = target[0].size
-        target[places] = rows[:, :size].reshape(indices.size, *target.shape[1:])
+        slices = target[places].reshape(len(places), -1)
+        length = min(slices.shape[1], rows.shape[1])
+        slices[:, :length] = rows[: len(places), :length]
+        target[places] = slices.reshape(len(places), *target.shape[1:])
 
 
 _REDUCTIONS: dict[str, np.ufunc] = {
