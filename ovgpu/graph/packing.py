@@ -91,8 +91,7 @@ def pack_codes(codes: npt.NDArray[Any], bitwidth: int, high_first: bool = False)
     rows = flat.reshape(-1, values)
     if bitwidth == 4:
         low, high = (1, 0) if high_first else (0, 1)
-        merged: Bytes = rows[:, low] | rows[:, high] << 4
-        return merged
+        return rows[:, low] | rows[:, high] << np.uint8(4)
     if bitwidth == 2:
         shifts = (6, 4, 2, 0) if high_first else (0, 2, 4, 6)
         return _merge(rows, shifts)
