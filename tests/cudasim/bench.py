@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import itertools
 import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ CHECK_BOUNDS, CHECK_INITIALISED, CHECK_RACES, CHECK_ALL = 1, 2, 4, 7
 
 _BASE, _SPAN, _DISTANCE = 0x200000000000, 0x020000000000, 0x100000000000
 # the upper half of each device's addresses: the runtime hands out the lower half
-_next_address = [itertools.count(_BASE + d * _SPAN + _SPAN // 2, 1 << 32) for d in range(2)]
+_next_address = [_BASE + d * _SPAN + _SPAN // 2 for d in range(2)]
 
 
 class _Dim3(ctypes.Structure):
@@ -154,7 +153,8 @@ class Bench:
     def empty(self, shape, dtype, *, device: int = 0) -> DeviceArray:
         """Uninitialised memory, filled with 0xFF as the runtime does."""
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        array = DeviceArray(next(_next_address[device]), shape, numpy.dtype(dtype))
+        array = DeviceArray(_next_address[device], shape, numpy.dtype(dtype))
+        _next_address[device] += (array.nbytes // 65536 + 2) * 65536  # never used twice, never adjacent
         libc = ctypes.CDLL(None, use_errno=True)
         libc.mmap.restype = ctypes.c_void_p
         pages = (array.nbytes + mmap.PAGESIZE) // mmap.PAGESIZE * mmap.PAGESIZE

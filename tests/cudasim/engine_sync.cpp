@@ -224,7 +224,6 @@ uint32_t cudasim_barrier(int kind, uint32_t id, uint32_t threads, int predicate,
     fail(line, "barrier %u waits for %u threads, which is no multiple of the warp size", id, threads);
   if (threads > thread_count)
     fail(line, "barrier %u waits for %u threads, the block has %u", id, threads, thread_count);
-  if (threads == thread_count && !done_count) threads = 0;
   Barrier& barrier = barriers[id];
   if (!barrier.arrived) {
     barrier.threads = threads;
