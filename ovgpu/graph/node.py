@@ -47,6 +47,16 @@ class _InputSlot:
         self.source.node._consumers[self.source.index].pop(id(self), None)
 
 
+def public_attribute(value: Any) -> Any:
+    """An attribute as ``get_attributes`` shows it."""
+    if isinstance(value, Type):
+        return value.to_string()
+    if isinstance(value, PartialShape):
+        dims = value.dims if value.rank_length is not None else ()
+        return [d.get_length() if d.is_static else -1 for d in dims]
+    return value
+
+
 class Node:
     """One operation of a model. Built by the factories of ``ovgpu.opsetN`` or by :func:`make_node`.
 
@@ -160,12 +170,9 @@ class Node:
 
     # ---- attributes -------------------------------------------------------------------------------------------------
     def get_attributes(self) -> dict[str, Any]:
-        """Attributes by name (a copy); element types as their names."""
+        """Attributes by name (a copy); element types as their names, shapes as lists with -1 for what is unknown."""
         spelling = self._declaration.attribute_names
-        return {
-            spelling.get(k, k): v.to_string() if isinstance(v, Type) else v
-            for k, v in self.attributes.items()
-        }
+        return {spelling.get(k, k): public_attribute(v) for k, v in self.attributes.items()}
 
     def set_attribute(self, name: str, value: Any) -> None:
         """Change one attribute; unknown names are ignored, as attribute visitors do."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.layout import Layout
-from ovgpu.graph.node import Node
+from ovgpu.graph.node import Node, public_attribute
 from ovgpu.graph.packing import pack_codes, sign_extend, unpack_codes
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.port import ConstOutput, DescriptorTensor, Output
@@ -119,7 +119,8 @@ class Parameter(_LayoutMixin, Node):
         self._set_values([Value(self._type, self._partial_shape)])
 
     def get_attributes(self) -> dict[str, Any]:
-        return {"shape": PartialShape(self._partial_shape), "element_type": self._type.to_string()}
+        shape = public_attribute(self._partial_shape)
+        return {"shape": shape, "element_type": self._type.to_string()}
 
     def get_element_type(self) -> Type:
         return self._type

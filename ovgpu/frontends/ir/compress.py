@@ -13,6 +13,8 @@ from ovgpu.graph.subgraph import SubgraphNode
 
 _LARGEST = 65504.0
 _SMALLEST = 2.0**-24
+#: Operations whose inputs from this one on are parameters: limits, scales, thresholds.
+_PARAMETERS_FROM = {"FakeQuantize": 1, "HardSigmoid": 1, "Interpolate": 1, "NonMaxSuppression": 2}
 #: A constant stays as it is when at least this share of its elements lies outside of f16.
 _TOLERATED = 0.75
 
@@ -21,7 +23,7 @@ def compress_to_f16(model: Model) -> None:
     """Replace the real constants of ``model`` and of its bodies, in place.
 
     What f16 cannot hold becomes its largest number. Left alone are constants most of whose elements are outside of f16,
-    the limits of FakeQuantize, and small numbers that keep divisors from being 0.
+    parameters such as the limits of FakeQuantize, and small numbers that keep divisors from being 0.
     """
     nodes = model.get_ordered_ops()
     kept = _protected(nodes)
@@ -61,8 +63,8 @@ def _protected(nodes: list[Node]) -> set[Node]:
     kept: set[Node] = set()
     for node in nodes:
         name = node.get_type_name()
-        if name == "FakeQuantize":
-            kept.update(node.input_value(i).node for i in range(1, 5))
+        if name in _PARAMETERS_FROM:
+            kept.update(source.node for source in node.input_values()[_PARAMETERS_FROM[name] :])
         elif name == "Divide":
             kept.update(_guards(node.input_value(1).node))
         elif name == "Power" and _is_negative(node.input_value(1).node):
