@@ -20,8 +20,8 @@ def convolution_bias_activation(
     pads_begin: list[int],
     pads_end: list[int],
     auto_pad: AutoPad = "explicit",
-    activation: str = "",
-    activation_parameters: list[float] = [],  # noqa: B006 - a schema, never written to
+    activations: list[str] = [],  # noqa: B006 - a schema, never written to
+    activation_parameters: list[float] = [],  # noqa: B006
 ) -> Value:
     """activation(Convolution-1(data, filters) + bias); see :mod:`ovgpu.plugins.cpu.kernels.fused` for activations."""
     return convolution(
@@ -46,7 +46,7 @@ def group_convolution_bias_activation(
     pads_begin: list[int],
     pads_end: list[int],
     auto_pad: AutoPad = "explicit",
-    activation: str = "",
+    activations: list[str] = [],  # noqa: B006 - a schema, never written to
     activation_parameters: list[float] = [],  # noqa: B006
 ) -> Value:
     """activation(GroupConvolution-1(data, filters) + bias)."""
@@ -60,6 +60,7 @@ def group_convolution_bias_activation(
         auto_pad=auto_pad,
     )
 
+
 @op("MatMulBiasActivation", "1", factory="", domain="ovgpu")
 def matmul_bias_activation(
     a: Value,
@@ -68,7 +69,7 @@ def matmul_bias_activation(
     *,
     transpose_a: bool = False,
     transpose_b: bool = False,
-    activation: str = "",
+    activations: list[str] = [],  # noqa: B006 - a schema, never written to
     activation_parameters: list[float] = [],  # noqa: B006
 ) -> Value:
     """activation(MatMul-1(a, b) + bias)."""

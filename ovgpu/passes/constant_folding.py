@@ -11,7 +11,9 @@ from ovgpu.graph.node import Node
 from ovgpu.graph.special import Constant, Parameter, Result
 
 #: Operations whose results differ from run to run, or that have effects.
-NOT_FOLDABLE = frozenset({"RandomUniform", "Multinomial", "ReadValue", "Assign", "If", "Loop", "TensorIterator"})
+NOT_FOLDABLE = frozenset(
+    {"RandomUniform", "Multinomial", "ReadValue", "Assign", "If", "Loop", "TensorIterator"}
+)
 
 #: A constant that only repeats small data (Broadcast, Tile, Range) is not stored when it would be larger than this.
 LARGEST_GENERATED = 1 << 22

@@ -47,9 +47,14 @@ class _Layer:
     rank: int
     scale: np.ndarray | None = None
     bias: np.ndarray | None = None
-    activation: str = ""
+    activations: list[str] = field(default_factory=list)
     parameters: list[float] = field(default_factory=list)
     fused: list[Node] = field(default_factory=list)
+
+    def activate(self, name: str, *parameters: float) -> None:
+        """Append one step of the activation."""
+        self.activations.append(name)
+        self.parameters += parameters
 
     @property
     def last(self) -> Node:
@@ -93,17 +98,31 @@ def _layer_of(node: Node) -> _Layer | None:
 def _absorb(layer: _Layer) -> bool:
     """Take over the next node if it can be fused."""
     output = layer.last.output(0)
-    if layer.activation:
-        return False
-    if _absorb_swish(layer, output):
-        return True
     follower = only_consumer(output)
     if follower is None:
         return False
+    if follower.get_type_name() not in ("Add", "Subtract", "Multiply", "Divide"):
+        return _absorb_activation(layer, follower)
+    if layer.activations:
+        return _absorb_scalar(layer, output, follower)
+    return _absorb_constant(layer, output, follower)
+
+
+def _absorb_scalar(layer: _Layer, output: Output, follower: Node) -> bool:
+    """After an activation: a multiplication or an addition of one number."""
+    found = other_operand(follower, output)
+    array = None if found is None else constant_array(found[1])
     name = follower.get_type_name()
-    if name in ("Add", "Subtract", "Multiply", "Divide"):
-        return _absorb_constant(layer, output, follower)
-    return _absorb_activation(layer, follower)
+    if found is None or array is None or array.size != 1 or array.ndim > layer.rank:
+        return False
+    value = float(array.reshape(-1)[0])
+    if name in ("Subtract", "Divide"):
+        if found[0] == 0 or (name == "Divide" and value == 0):
+            return False
+        value = -value if name == "Subtract" else 1 / value
+    layer.activate("shift" if name in ("Add", "Subtract") else "scale", value)
+    layer.fused.append(follower)
+    return True
 
 
 def _absorb_constant(layer: _Layer, output: Output, follower: Node) -> bool:
@@ -135,42 +154,25 @@ def _absorb_activation(layer: _Layer, follower: Node) -> bool:
     name = follower.get_type_name()
     attributes: dict[str, Any] = follower.attributes
     if name in _PLAIN:
-        layer.activation = _PLAIN[name]
+        layer.activate(_PLAIN[name])
     elif name == "Clamp":
-        layer.activation, layer.parameters = "clamp", [attributes["min"], attributes["max"]]
+        layer.activate("clamp", attributes["min"], attributes["max"])
     elif name == "Elu":
-        layer.activation, layer.parameters = "elu", [attributes["alpha"]]
+        layer.activate("elu", attributes["alpha"])
     elif name == "Gelu":
         tanh = str(attributes.get("approximation_mode", "erf")).lower() == "tanh"
-        layer.activation = "gelu_tanh" if tanh else "gelu"
+        layer.activate("gelu_tanh" if tanh else "gelu")
     elif name == "Swish" and follower.get_input_size() == 1:
-        layer.activation = "swish"
+        layer.activate("swish")
     elif name in ("PRelu", "HardSigmoid"):
         values = [constant_array(s) for s in follower.input_values()[1:]]
         if any(v is None or v.size != 1 for v in values):
             return False
-        layer.activation = "leaky_relu" if name == "PRelu" else "hard_sigmoid"
-        layer.parameters = [float(v.reshape(-1)[0]) for v in values if v is not None]
+        numbers = [float(v.reshape(-1)[0]) for v in values if v is not None]
+        layer.activate("leaky_relu" if name == "PRelu" else "hard_sigmoid", *numbers)
     else:
         return False
     layer.fused.append(follower)
-    return True
-
-
-def _absorb_swish(layer: _Layer, output: Output) -> bool:
-    """x * sigmoid(x), as it is exported by frameworks without an operation for it."""
-    targets = [t.get_node() for t in output.node._target_inputs(output.index)]
-    if len(targets) != 2:
-        return False
-    sigmoid = next((n for n in targets if n.get_type_name() == "Sigmoid"), None)
-    product = next((n for n in targets if n.get_type_name() == "Multiply"), None)
-    if sigmoid is None or product is None or only_consumer(sigmoid.output(0)) is not product:
-        return False
-    sources = product.input_values()
-    if output not in sources or sigmoid.output(0) not in sources:
-        return False
-    layer.activation = "swish"
-    layer.fused += [sigmoid, product]
     return True
 
 
@@ -193,7 +195,7 @@ def _build(layer: _Layer) -> Node:
         inputs,
         "ovgpu",
         **node.attributes,
-        activation=layer.activation,
+        activations=layer.activations,
         activation_parameters=layer.parameters,
     )
 

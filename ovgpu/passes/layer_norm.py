@@ -34,9 +34,7 @@ def fuse_layer_norm(model: Model) -> None:
             continue
         element_type = node.output(0).value.type
         constants = [Constant.from_host(element_type, np.ascontiguousarray(v)) for v in vectors]
-        made = make_node(
-            "LayerNorm", [node.input_value(0), *constants], "ovgpu", epsilon=epsilon
-        )
+        made = make_node("LayerNorm", [node.input_value(0), *constants], "ovgpu", epsilon=epsilon)
         replace_by(fused[-1], made, fused)
 
 
@@ -47,7 +45,12 @@ def _last_axis_epsilon(node: Node) -> float | None:
     rank = node.input_value(0).value.rank
     axes = constant_array(node.input_value(1))
     attributes = node.attributes
-    if rank is None or axes is None or axes.size != 1 or int(axes.reshape(-1)[0]) % rank != rank - 1:
+    if (
+        rank is None
+        or axes is None
+        or axes.size != 1
+        or int(axes.reshape(-1)[0]) % rank != rank - 1
+    ):
         return None
     if str(attributes["eps_mode"]).upper() != "INSIDE_SQRT" or not attributes["normalize_variance"]:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ovgpu.graph.model import Model
+from ovgpu.passes.activation_patterns import restore_activations
 from ovgpu.passes.batch_norm import decompose_batch_norm
 from ovgpu.passes.constant_folding import fold_constants
 from ovgpu.passes.layer_fusion import fuse_layers
@@ -13,7 +14,13 @@ from ovgpu.passes.layer_norm import fuse_layer_norm
 Pass = Callable[[Model], None]
 
 #: Passes in order. Each edits the model in place and leaves it valid.
-PASSES: Sequence[Pass] = (fold_constants, decompose_batch_norm, fuse_layer_norm, fuse_layers)
+PASSES: Sequence[Pass] = (
+    fold_constants,
+    decompose_batch_norm,
+    restore_activations,
+    fuse_layer_norm,
+    fuse_layers,
+)
 
 
 def lower_model(model: Model) -> Model:

@@ -176,24 +176,48 @@ _PLAIN: dict[str, Activation] = {
     "mish": _chunked(_mish),
 }
 
-_WITH_PARAMETERS: dict[str, Callable[..., Activation]] = {
-    "leaky_relu": _leaky_relu,
-    "elu": _elu,
-    "hard_sigmoid": _hard_sigmoid,
-    "clamp": _clamp,
+
+def _scale(factor: float) -> Activation:
+    return lambda block: np.multiply(block, block.dtype.type(factor), out=block)
+
+
+def _shift(summand: float) -> Activation:
+    return lambda block: np.add(block, block.dtype.type(summand), out=block)
+
+
+#: Activations with parameters, and how many.
+_WITH_PARAMETERS: dict[str, tuple[Callable[..., Activation], int]] = {
+    "leaky_relu": (_leaky_relu, 1),
+    "elu": (_elu, 1),
+    "hard_sigmoid": (_hard_sigmoid, 2),
+    "clamp": (_clamp, 2),
+    "scale": (_scale, 1),
+    "shift": (_shift, 1),
 }
 
 
-def activation_of(name: str, parameters: Sequence[float]) -> Activation | None:
-    """The activation ``name`` as a function that changes a contiguous block in place; None for no activation.
+def activation_of(names: Sequence[str], parameters: Sequence[float]) -> Activation | None:
+    """A chain of activations as one function that changes a contiguous block in place; None for an empty chain.
 
-    Raises KeyError for an unknown name.
+    ``parameters`` holds those of all steps, one after the other. Raises KeyError for an unknown name.
     """
-    if not name:
-        return None
-    if name in _PLAIN:
-        return _PLAIN[name]
-    return _WITH_PARAMETERS[name](*parameters)
+    chain: list[Activation] = []
+    rest = list(parameters)
+    for name in names:
+        if name in _PLAIN:
+            chain.append(_PLAIN[name])
+            continue
+        make, count = _WITH_PARAMETERS[name]
+        chain.append(make(*rest[:count]))
+        rest = rest[count:]
+    if len(chain) < 2:
+        return chain[0] if chain else None
+
+    def apply(block: np.ndarray) -> None:
+        for step in chain:
+            step(block)
+
+    return apply
 
 
 def _scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> int:
@@ -209,7 +233,7 @@ def _scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> i
 def bind_fused_convolution(call: Call) -> Step:
     bias = call.inputs[2] if len(call.inputs) > 2 else None
     activation = activation_of(
-        call.attributes["activation"], call.attributes["activation_parameters"]
+        call.attributes["activations"], call.attributes["activation_parameters"]
     )
     return bind_convolution(call, bias, activation)
 
@@ -220,7 +244,7 @@ def bind_fused_matmul(call: Call) -> Step:
     bias = call.inputs[2] if len(call.inputs) > 2 else None
     epilogue = make_epilogue(
         bias,
-        activation_of(call.attributes["activation"], call.attributes["activation_parameters"]),
+        activation_of(call.attributes["activations"], call.attributes["activation_parameters"]),
     )
     if epilogue is None or not result.size:
         return multiply
