@@ -163,6 +163,10 @@ class CpuJob(Job):
         compiled._jobs.add(self)
 
     def run(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
+        self.executor.cancelled = False
+        self._run(inputs, outputs)
+
+    def _run(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
         arrays = [t.host_array() for t in inputs]
         if self._threads:
             with blas_threads(self._threads):
@@ -173,7 +177,9 @@ class CpuJob(Job):
             tensor.assign_host(array)
 
     def start(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], on_done: OnDone) -> None:
-        self.compiled.pool.submit(lambda: self.run(inputs, outputs), on_done)
+        # Cleared here and not when the job's turn comes: a job may be cancelled while it waits in the queue.
+        self.executor.cancelled = False
+        self.compiled.pool.submit(lambda: self._run(inputs, outputs), on_done)
 
     def cancel(self) -> None:
         self.executor.cancelled = True

@@ -136,7 +136,6 @@ class Executor:
                 continue
 
     def _run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        self.cancelled = False
         key: tuple[Any, ...] = tuple([a.shape for a in inputs])
         if self.states:
             key += tuple(None if s.array is None else s.array.shape for s in self.states.values())
