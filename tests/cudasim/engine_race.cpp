@@ -27,9 +27,10 @@ struct Segment {
 constexpr uint32_t kRelaxedBit = 0x80000000u, kSplitBit = 0x80000000u;
 constexpr uint32_t kMaxSegments = 1u << 25;  // beyond it history is forgotten: races may be missed, none invented
 
-struct Cell {                // 0: none yet. Top bit: the access was atomic or relaxed.
-  uint32_t write;            // segment of the last write
-  uint32_t read;             // segment of the last read since
+struct Cell {                // segments; 0: none yet. Top bit: the access was atomic or relaxed.
+  uint32_t write;            // the last plain write
+  uint32_t relaxed_write;    // the last atomic or relaxed write since
+  uint32_t read;             // the last read since the plain write
   uint32_t concurrent_read;  // an unordered earlier read by another thread
 };
 
@@ -131,21 +132,33 @@ void touch(Cell& cell, bool write, bool relaxed, Race& race) {
     const Segment& other = segments[access & ~kRelaxedBit];
     race.name = name;
     race.other = &other;
-    bool other_is_relaxed = access & kRelaxedBit, other_wrote = access == cell.write;
-    race.maybe_cas_loop = write ? relaxed && !other_wrote && other.block == block_linear
-                                : !relaxed && other_is_relaxed;
+    bool against_read = access == cell.read || access == cell.concurrent_read;
+    race.maybe_cas_loop = write ? relaxed && against_read && other.block == block_linear
+                                : !relaxed && access == cell.relaxed_write;
     race.reader = write ? other.thread : current;
   };
   if (write) {
     if (conflicts(cell.write))
       say("write after write", cell.write);
+    else if (conflicts(cell.relaxed_write))
+      say("write after write", cell.relaxed_write);
     else if (conflicts(cell.read))
       say("write after read", cell.read);
     else if (conflicts(cell.concurrent_read))
       say("write after read", cell.concurrent_read);
-    cell = {me, 0, 0};
+    if (relaxed) {  // what came before stays known: an atomic orders nothing by itself
+      cell.relaxed_write = me;
+      if (cell.read && is_mine(segments[cell.read & ~kRelaxedBit])) cell.read = 0;
+      if (cell.concurrent_read && is_mine(segments[cell.concurrent_read & ~kRelaxedBit]))
+        cell.concurrent_read = 0;
+    } else {
+      cell = {me, 0, 0, 0};
+    }
   } else {
-    if (conflicts(cell.write)) say("read after write", cell.write);
+    if (conflicts(cell.write))
+      say("read after write", cell.write);
+    else if (conflicts(cell.relaxed_write))
+      say("read after write", cell.relaxed_write);
     if (cell.read && !ordered(cell.read) && !is_mine(segments[cell.read & ~kRelaxedBit]))
       cell.concurrent_read = cell.read;
     cell.read = me;
@@ -160,7 +173,7 @@ void touch_bytes(Cell& cell, unsigned first, unsigned count, bool write, bool re
   if (!(cell.write & kSplitBit && cell.read == ~0u)) {  // split: read == ~0 marks an index
     uint32_t index = split_cells.size();
     split_cells.push_back({cell, cell, cell, cell});
-    cell = {kSplitBit | index, ~0u, 0};
+    cell = {kSplitBit | index, 0, ~0u, 0};
   }
   for (unsigned i = first; i < first + count; i++)
     touch(split_cells[cell.write & ~kSplitBit][i], write, relaxed, race);
@@ -183,7 +196,7 @@ void forget_cells() {
   split_cells.clear();
   segments.assign(1, {});  // 0 means none
   std::fill(segment_of_thread.begin(), segment_of_thread.end(), 0);
-  std::fill(shared_cells.begin(), shared_cells.end(), Cell{0, 0, 0});
+  std::fill(shared_cells.begin(), shared_cells.end(), Cell{});
 }
 
 // Plain reads that raced with an atomic, until their thread does an atomic there (a compare-and-swap loop) or ends.
@@ -208,8 +221,10 @@ void check_words(uint64_t address, uint32_t bytes, unsigned access, CellAt cell_
     a += count;
     if (!race.name || told) continue;
     told = true;
-    if (race.maybe_cas_loop) {
+    if (race.maybe_cas_loop && fibers[race.reader].state != State::Done) {
       suspects.push_back({race.reader, address, line, space});
+    } else if (race.maybe_cas_loop) {
+      report(line, "%s race: plain read against an atomic at 0x%llx by thread %u", space, at, race.reader);
     } else if (race.other->block == block_linear) {
       report(line, "%s race: %s by thread %u at 0x%llx", space, race.name, race.other->thread, at);
     } else {
@@ -233,7 +248,7 @@ void start_launch_races() {
 }
 
 void start_block_races(uint32_t shared_bytes) {
-  shared_cells.assign(shared_bytes / 4 + 1, Cell{0, 0, 0});
+  shared_cells.assign(shared_bytes / 4 + 1, Cell{});
   segment_of_thread.assign(thread_count, 0);
   own_clock.assign(thread_count, 1);
   fenced.assign(thread_count, false);
