@@ -94,7 +94,10 @@ def dense_strides(shape: Sequence[int], itemsize: int, order: Sequence[int]) -> 
 
 def memory_order(array: np.ndarray) -> list[int]:
     """Axes of ``array`` from the largest stride to the smallest."""
-    return sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]) if array.shape[axis] > 1 else 0)
+    return sorted(
+        range(array.ndim),
+        key=lambda axis: -abs(array.strides[axis]) if array.shape[axis] > 1 else 0,
+    )
 
 
 class SegmentPlanner:
@@ -144,7 +147,9 @@ class SegmentPlanner:
         for index in range(segment.start, segment.stop):
             instruction = self.program.instructions[index]
             if instruction.node.get_type_name() == "Assign":
-                self._alias(instruction.outputs[0], self._seen(instruction.inputs[0]), instruction.inputs[0])
+                self._alias(
+                    instruction.outputs[0], self._seen(instruction.inputs[0]), instruction.inputs[0]
+                )
                 continue
             if instruction.kernel is not None:
                 if instruction.kernel.view is not None and self._try_view(instruction):
@@ -196,8 +201,14 @@ class SegmentPlanner:
             return
         offset = array.ctypes.data - _PHANTOM.ctypes.data if array.size else 0
         # Phantoms all start at the same address; the source's own offset is part of its place.
-        source_start = self.phantoms[source].ctypes.data - _PHANTOM.ctypes.data if self.phantoms[source].size else 0
-        self.places[number] = Place(place.root, place.offset + offset - source_start, array.shape, array.strides)
+        source_start = (
+            self.phantoms[source].ctypes.data - _PHANTOM.ctypes.data
+            if self.phantoms[source].size
+            else 0
+        )
+        self.places[number] = Place(
+            place.root, place.offset + offset - source_start, array.shape, array.strides
+        )
         self.phantoms[number] = array
         self._extend(place.root, number)
 
@@ -241,7 +252,16 @@ class SegmentPlanner:
                 if kernel.in_place and seen.dtype == dtype and self._dies_here(index, source, seen):
                     self._alias(number, seen, source)
                     return
-                self._new_root(number, index, dense_strides(shape, dtype.itemsize, memory_order(seen)))
+                self._new_root(
+                    number, index, dense_strides(shape, dtype.itemsize, memory_order(seen))
+                )
+                return
+            # Another shape, as by resizing: keep the order of the axes of the data.
+            seen = self._seen(instruction.inputs[0])
+            if seen.ndim == len(shape):
+                self._new_root(
+                    number, index, dense_strides(shape, dtype.itemsize, memory_order(seen))
+                )
                 return
         self._new_root(number, index)
 
@@ -252,7 +272,9 @@ class SegmentPlanner:
             return False
         return sum(
             s * (n - 1) for s, n in zip(array.strides, array.shape) if n > 1
-        ) + array.itemsize <= array.nbytes and (all(s > 0 for s, n in zip(array.strides, array.shape) if n > 1))
+        ) + array.itemsize <= array.nbytes and (
+            all(s > 0 for s, n in zip(array.strides, array.shape) if n > 1)
+        )
 
     def _ask_scratch(self, index: int, instruction: Instruction) -> None:
         kernel = instruction.kernel
@@ -289,7 +311,9 @@ class SegmentPlanner:
         for root in roots:
             last = self.root_last[root]
             kept = last >= self.segment.stop or root in self.program.outputs
-            lifetimes.append(Lifetime(self._capacity(root), self.first_step[root], self.end if kept else last))
+            lifetimes.append(
+                Lifetime(self._capacity(root), self.first_step[root], self.end if kept else last)
+            )
         for index, nbytes in self.scratch.items():
             lifetimes.append(Lifetime(nbytes, index, index))
         key = tuple(lifetimes)
@@ -340,7 +364,9 @@ class SegmentPlanner:
             if index in scratch:
                 area = block[scratch[index] : scratch[index] + self.scratch[index]]
             inputs = [self._real(n) for n in instruction.inputs]
-            self._add_step(index, self._bind_kernel(instruction, instruction.kernel, inputs, outputs, area))
+            self._add_step(
+                index, self._bind_kernel(instruction, instruction.kernel, inputs, outputs, area)
+            )
 
     def _real(self, number: int) -> np.ndarray:
         constant = self.program.tensors[number].constant
@@ -359,10 +385,14 @@ class SegmentPlanner:
         scratch: np.ndarray | None,
     ) -> Step:
         values = [self.segment.values[n] for n in instruction.outputs]
-        small = not kernel.native and any(a.dtype.itemsize < 4 and a.dtype.kind in "fV" for a in (*inputs, *outputs))
+        small = not kernel.native and any(
+            a.dtype.itemsize < 4 and a.dtype.kind in "fV" for a in (*inputs, *outputs)
+        )
         if kernel.bind is not None and not small:
             constant = [self.program.tensors[n].constant is not None for n in instruction.inputs]
-            return kernel.bind(Call(instruction.node, inputs, outputs, constant, instruction.shared, scratch))
+            return kernel.bind(
+                Call(instruction.node, inputs, outputs, constant, instruction.shared, scratch)
+            )
         if kernel.compute is None:
             assert kernel.view is not None
             compute: Callable[..., Any] = kernel.view
@@ -381,7 +411,9 @@ class _PhantomInterface:
 
     __slots__ = ("__array_interface__",)
 
-    def __init__(self, shape: tuple[int, ...], strides: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self, shape: tuple[int, ...], strides: tuple[int, ...], dtype: np.dtype[Any]
+    ) -> None:
         self.__array_interface__ = {
             "shape": shape,
             "strides": strides,
@@ -397,7 +429,10 @@ def _take_pending(pending: list[np.ndarray], targets: list[np.ndarray]) -> None:
 
 
 def _compute_and_copy(
-    compute: Callable[..., Any], inputs: list[np.ndarray], keywords: dict[str, Any], outputs: list[np.ndarray]
+    compute: Callable[..., Any],
+    inputs: list[np.ndarray],
+    keywords: dict[str, Any],
+    outputs: list[np.ndarray],
 ) -> None:
     result = compute(*inputs, **keywords)
     if len(outputs) == 1 and not isinstance(result, (tuple, list)):
