@@ -1,0 +1,128 @@
+"""The static gate, and the speed of the engine."""
+
+from __future__ import annotations
+
+import pathlib
+import time
+
+import numpy
+import pytest
+
+from cudasim import gate, gate_budgets, nvrtc
+from cudasim.bench import Bench
+
+HERE = pathlib.Path(__file__).parent
+SOURCE = (HERE / "kernels" / "gate.cu").read_text()
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return gate.inspect(SOURCE)
+
+
+def test_facts_of_every_architecture(rows):
+    assert {r.arch for r in rows} == set(gate.ARCHITECTURES)
+    by_name = {(r.kernel, r.arch): r for r in rows}
+    for arch in gate.ARCHITECTURES:
+        vectors, scalars = by_name["gate_copy_vectors", arch], by_name["gate_copy_scalars", arch]
+        assert (vectors.loads_16, vectors.stores_16) == (1, 1)
+        assert (scalars.loads_16, scalars.stores_16) == (0, 0)
+        assert scalars.count(r"LDG") == 1
+        assert by_name["gate_matrix_product", arch].tensor_core == (0 if arch == "75" else 1)
+        reserved = 1024 if int(arch) >= 90 else 0  # the system's own part
+        assert by_name["gate_shared_tile", arch].shared_bytes - 2 * 16 * 17 * 4 in (0, reserved)
+        assert 0 < scalars.registers < 64
+
+
+def test_budgets_hold(rows):
+    assert gate.broken_budgets(rows) == []
+
+
+def test_broken_budgets_are_named(rows, monkeypatch):
+    strict = gate_budgets.Budget(registers=1, loads_16=2)
+    monkeypatch.setitem(gate_budgets.BUDGETS, "gate_copy_vectors", strict)
+    broken = gate.broken_budgets(r for r in rows if r.arch == "90")
+    assert len(broken) == 2
+    assert broken[0].startswith("sm_90 gate_copy_vectors: registers ")
+    assert "loads_16 1, expected at least 2" in broken[1]
+
+
+def test_spills_are_seen():
+    source = """
+extern "C" __global__ void __launch_bounds__(1024, 2) crowded(const double* x, double* y) {
+  double v[64];
+  for (int i = 0; i < 64; i++) v[i] = x[i * 1024 + threadIdx.x];
+  for (int r = 0; r < 3; r++)
+    for (int i = 0; i < 64; i++) v[i] = v[i] * v[(i * 7 + r) % 64] + v[(i + 13) % 64];
+  for (int i = 0; i < 64; i++) y[i * 1024 + threadIdx.x] = v[i];
+}"""
+    (row,) = gate.inspect(source, ["80"])
+    assert row.spill_bytes > 0
+    assert any("spill_bytes" in sentence for sentence in gate.broken_budgets([row]))
+
+
+def test_errors_of_the_compiler_are_passed_on():
+    with pytest.raises(nvrtc.CompileError, match="undefined_name"):
+        nvrtc.compile_cuda('extern "C" __global__ void k(float* x) { *x = undefined_name; }', "80")
+
+
+def test_the_projects_kernels_keep_their_budgets():
+    """Every source in kernels/ on every architecture."""
+    folder = HERE.parent.parent / "kernels"
+    broken = []
+    for path in sorted(folder.glob("*.cu")):
+        options = ("--std=c++17", f"-I{folder}")
+        broken += gate.broken_budgets(gate.inspect(path.read_text(), options=options))
+    assert broken == []
+
+
+# ---------------------------------------------------------------------------------------- speed
+def best_of(runs: int, function) -> float:
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def test_speed_of_dequantisation():
+    """200 million elements per second: large quantised models stay testable."""
+    bench = Bench()
+    module = bench.module(cuda=SOURCE)
+    groups = 1 << 15
+    rng = numpy.random.default_rng(0)
+    packed = rng.integers(0, 256, (groups, 16), dtype="u1")
+    scale, zero = rng.standard_normal(groups).astype("f2"), rng.integers(0, 256, groups // 2, dtype="u1")
+    out = bench.empty((groups, 32), "f2")
+    arguments = bench.array(packed), bench.array(scale), bench.array(zero), out, numpy.int32(groups)
+    seconds = best_of(5, lambda: bench.launch(module, "gate_dequantise_u4", groups // 128, 128, *arguments))
+    nibbles = numpy.stack([packed & 15, packed >> 4], -1).reshape(groups, 32).astype("i4")
+    zeros = numpy.stack([zero & 15, zero >> 4], -1).reshape(groups, 1).astype("i4")
+    assert (out.get() == (nibbles - zeros).astype("f2") * scale[:, None]).all()
+    assert groups * 32 / seconds > 200e6
+    bench.close()
+
+
+def test_speed_of_a_matrix_product_in_shared_memory():
+    """50 million multiply-adds per second, two barriers per tile included."""
+    bench = Bench()
+    module = bench.module(cuda=SOURCE)
+    m, n, k = 130, 140, 150
+    rng = numpy.random.default_rng(0)
+    a, b = rng.standard_normal((m, k)).astype("f4"), rng.standard_normal((k, n)).astype("f4")
+    c = bench.empty((m, n), "f4")
+    arguments = bench.array(a), bench.array(b), c, *(numpy.int32(x) for x in (m, n, k))
+    grid = (-(-n // 16), -(-m // 16))
+    seconds = best_of(5, lambda: bench.launch(module, "gate_shared_tile", grid, (16, 16), *arguments))
+    numpy.testing.assert_allclose(c.get(), a @ b, rtol=1e-4, atol=1e-4)
+    assert m * n * k / seconds > 50e6
+    bench.close()
+
+
+def test_launch_overhead():
+    """An empty launch costs the engine less than the 50 microseconds a launch may take in all."""
+    bench = Bench()
+    module = bench.module(ptx=".version 8.8\n.target sm_80\n.address_size 64\n.visible .entry k() { ret; }")
+    assert best_of(50, lambda: bench.launch(module, "k", 1, 256)) < 100e-6  # with ctypes' own cost
+    bench.close()
