@@ -48,6 +48,7 @@ def _broadcast_pdpd(a: PartialShape, b: PartialShape) -> PartialShape | None:
     result = list(a.dims)
     for axis, dim in enumerate(b.dims):
         if dim.is_static and dim.get_length() == 1:
+            result[axis] = dimensions.make(*result[axis].interval())  # OpenVINO drops its symbol
             continue
         merged = dimensions.merge(dim, result[axis])  # the symbol of b stays
         if merged is None or (result[axis].is_static and result[axis].get_length() == 1):

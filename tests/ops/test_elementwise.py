@@ -82,6 +82,7 @@ CASES += cases(
     auto_broadcast="pdpd",
     relax=(),
     attributes=False,
+    values=False,
 )
 CASES += cases(
     "select", data([2, 1], "boolean"), data([3], "T"), data([2, 3], "T"), T="i64 boolean u8 bf16"
@@ -100,8 +101,8 @@ for name in ("log", "sqrt"):
 CASES += cases("acosh", data([3, 4], low=1.01, high=20), rtol=1e-4)
 CASES += cases("erfinv", data([40], low=-0.999, high=0.999), opset=17, rtol=1e-4)
 CASES += cases("erf", data([100], low=-6, high=6))
-for name in ("exp", "sqrt", "log", "tanh", "cos", "cosh", "sinh"):
-    CASES += cases(name, data([6], "i32", 1, 5), relax=())
+for name in ("exp", "sqrt", "log", "tanh", "cos", "cosh", "sinh", "atanh", "acosh"):
+    CASES += cases(name, data([6], "i32", 1, 5), relax=(), oracle="evaluate")
 HALVES = [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 0.49, -0.2]
 for mode in ("half_to_even", "half_away_from_zero"):
     CASES += cases("round", data([8], values=HALVES), mode)

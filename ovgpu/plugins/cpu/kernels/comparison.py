@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
-from ovgpu.plugins.cpu.kernels.elementwise import bind_pair
+from ovgpu.plugins.cpu.kernels.elementwise import aligned, bind_pair
 from ovgpu.plugins.cpu.registry import Call, Step, binder
+
+
+def _bind_comparison(ufunc: np.ufunc) -> Callable[[Call], Step]:
+    def bind(call: Call) -> Step:
+        # Files may hold booleans other than 0 and 1; they are compared as the bytes that they are.
+        a, b = (x.view(np.uint8) if x.dtype == bool else x for x in aligned(call))
+        return partial(ufunc, a, b, out=call.outputs[0])
+
+    return bind
+
 
 for _name, _ufunc in {
     "Equal": np.equal,
@@ -16,6 +27,10 @@ for _name, _ufunc in {
     "LessEqual": np.less_equal,
     "Greater": np.greater,
     "GreaterEqual": np.greater_equal,
+}.items():
+    binder(_name, layout="same")(_bind_comparison(_ufunc))
+
+for _name, _ufunc in {
     "LogicalAnd": np.logical_and,
     "LogicalOr": np.logical_or,
     "LogicalXor": np.logical_xor,

@@ -1,8 +1,8 @@
 """Elementwise arithmetic on host arrays.
 
 Most operations are one numpy ufunc, bound once to its arrays: the step of a plan is then a single C call. Results of
-real functions of integers (the exponential of an i32 tensor) are rounded to the nearest integer, as OpenVINO's CPU
-device does.
+real functions of integers (the square root of an i32 tensor) are rounded to the nearest integer, those of a few are
+truncated, as in OpenVINO.
 """
 
 from __future__ import annotations
@@ -133,11 +133,15 @@ def _scratch_bytes(count: int) -> Callable[[Node, Sequence[Value], Sequence[Valu
 
 
 def real_function(
-    *names: str, version: str | None = None, temporaries: int = 0, in_place: bool = False
+    *names: str,
+    version: str | None = None,
+    temporaries: int = 0,
+    in_place: bool = False,
+    to_integer: Callable[[np.ndarray], np.ndarray] = np.rint,
 ) -> Callable[[Formula], Formula]:
     """Register ``formula(x, *others, *temporaries, out, **attributes)`` as the kernel of an elementwise real function.
 
-    Integers are computed in float64 and rounded.
+    Integers are computed in float64 and made integers again by ``to_integer``.
 
     Args:
         names: operations.
@@ -152,7 +156,9 @@ def real_function(
             out = call.outputs[0]
             attributes = call.attributes
             if out.dtype.kind != "f":
-                return partial(_rounded, formula, [x, *others], out, temporaries, attributes)
+                return partial(
+                    _of_integers, formula, [x, *others], out, temporaries, attributes, to_integer
+                )
             arrays = [temporary(call.scratch, out, i) for i in range(temporaries)]
             return partial(formula, x, *others, *arrays, out=out, **attributes)
 
@@ -163,27 +169,29 @@ def real_function(
     return register
 
 
-def _rounded(
+def _of_integers(
     formula: Formula,
     inputs: list[np.ndarray],
     out: np.ndarray,
     temporaries: int,
     attributes: dict[str, Any],
+    to_integer: Callable[[np.ndarray], np.ndarray],
 ) -> None:
     wide = [a.astype(np.float64) for a in inputs]
     result = np.empty(out.shape)
     formula(*wide, *(np.empty(out.shape) for _ in range(temporaries)), out=result, **attributes)
-    np.copyto(out, np.rint(result), casting="unsafe")
+    whole = to_integer(result)
+    with np.errstate(all="ignore"):
+        signed = whole.astype(
+            np.int64
+        )  # then cut to the width: -0.8 is all ones as an unsigned number
+    np.copyto(out, signed, casting="unsafe")
 
 
 for _name, _ufunc in {
     "Sqrt": np.sqrt,
-    "Exp": np.exp,
-    "Log": np.log,
-    "Sin": np.sin,
     "Cos": np.cos,
     "Tan": np.tan,
-    "Asin": np.arcsin,
     "Acos": np.arccos,
     "Atan": np.arctan,
     "Sinh": np.sinh,
@@ -191,9 +199,24 @@ for _name, _ufunc in {
     "Tanh": np.tanh,
     "Asinh": np.arcsinh,
     "Acosh": np.arccosh,
-    "Atanh": np.arctanh,
 }.items():
     real_function(_name, in_place=True)(_ufunc)
+
+for _name, _ufunc in {"Exp": np.exp, "Log": np.log, "Sin": np.sin, "Asin": np.arcsin}.items():
+    real_function(_name, in_place=True, to_integer=np.trunc)(_ufunc)
+
+
+@binder("Atanh", layout="same", in_place=True)
+def bind_atanh(call: Call) -> Step:
+    x, out = call.inputs[0], call.outputs[0]
+    assert x is not None
+    if out.dtype.kind == "f":
+        return partial(np.arctanh, x, out=out)
+    # Infinite from 1 on, so integers get the ends of their range.
+    limits = np.iinfo(out.dtype)
+    low, zero, high = (out.dtype.type(v) for v in (limits.min, 0, limits.max))
+    return lambda: np.copyto(out, np.where(x > 0, high, np.where(x < 0, low, zero)))
+
 
 real_function("Erf", temporaries=2)(erf)
 real_function("ErfInv")(erf_inverse)
