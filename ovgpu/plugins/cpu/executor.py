@@ -72,6 +72,7 @@ class Executor:
         blocks: memory by segment depth, allocated once at the upper bounds of the shapes and grown only when those
             are unknown.
         allocations: how many blocks were ever allocated (for tests and memory statistics).
+        cancelled: set from another thread to stop the run; the job above clears it before the next one.
     """
 
     def __init__(self, program: Program, profile: bool = False) -> None:

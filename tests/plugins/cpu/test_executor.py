@@ -136,6 +136,7 @@ def test_cancel():
     executor.cancelled = True
     thread.join()
     assert len(errors) == 1
+    executor.cancelled = False  # the job above does this when the next inference begins
     executor.run([random(256, 256)])
 
 
