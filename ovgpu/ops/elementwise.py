@@ -338,7 +338,7 @@ declare_unary("ErfInv", "17", "erfinv(node)", "inverse of the Gauss error functi
 
 def _round_values(data: Value, *, mode: str) -> Any:
     exact = np.rint if mode == "half_to_even" else round_half_away
-    return single_rule(exact, monotonic(lambda x: exact(np.float64(x)).item()))(data)
+    return single_rule(exact, monotonic(lambda x: exact(np.array(x, np.float64)).item()))(data)
 
 
 def round_half_away(x: np.ndarray) -> np.ndarray:
@@ -364,10 +364,11 @@ def _select_values(condition: Value, then: Value, otherwise: Value, *, auto_broa
     arrays = arrays_of(then, otherwise)
     if arrays is None or auto_broadcast == "pdpd":
         return None
-    chosen = condition.known
+    chosen, (a, b) = condition.known, arrays
+    assert a is not None
+    assert b is not None
     if chosen is not None:
-        return np.where(chosen, arrays[0], arrays[1])
-    a, b = arrays
+        return np.where(chosen, a, b)
     return np.asarray(
         np.broadcast_arrays(
             each_pair(Interval.union)(a, b), np.empty(condition.shape.static_tuple())

@@ -106,7 +106,7 @@ def einsum(*inputs: Value, equation: str) -> Value:
     subscripts, output = parse_equation(equation, len(inputs))
     sizes: dict[str, PartialShape] = {}
     for subscript, value in zip(subscripts, inputs, strict=True):
-        shapes = {}
+        shapes: dict[str, PartialShape] = {}
         for label, dims in _label_dims(subscript, value):
             merged = merge(shapes.get(label, dims), dims)  # twice in one input: a diagonal
             check(merged is not None, f"Einsum: the dimensions of label {label!r} differ")

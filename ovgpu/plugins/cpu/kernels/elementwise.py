@@ -43,7 +43,7 @@ def bind_pair(ufunc: Callable[..., Any]) -> Callable[[Call], Step]:
     return bind
 
 
-for _name, _ufunc in {
+_BINARY: dict[str, Callable[..., Any]] = {
     "Add": np.add,
     "Subtract": np.subtract,
     "Multiply": np.multiply,
@@ -56,8 +56,9 @@ for _name, _ufunc in {
     "BitwiseXor": np.bitwise_xor,
     "BitwiseLeftShift": np.left_shift,
     "BitwiseRightShift": np.right_shift,
-}.items():
-    binder(_name, layout="same", in_place=True)(bind_pair(_ufunc))
+}
+for _name, _function in _BINARY.items():
+    binder(_name, layout="same", in_place=True)(bind_pair(_function))
 
 
 @binder("Divide", layout="same", in_place=True)
@@ -104,15 +105,16 @@ def _exact(ufunc: Callable[..., Any]) -> Callable[[Call], Step]:
     return lambda call: partial(ufunc, call.inputs[0], out=call.outputs[0])
 
 
-for _name, _ufunc in {
+_UNARY: dict[str, Callable[..., Any]] = {
     "Abs": np.absolute,
     "Negative": np.negative,
     "Sign": np.sign,
     "Floor": np.floor,
     "Ceiling": np.ceil,
     "BitwiseNot": np.invert,
-}.items():
-    binder(_name, layout="same", in_place=True)(_exact(_ufunc))
+}
+for _name, _function in _UNARY.items():
+    binder(_name, layout="same", in_place=True)(_exact(_function))
 
 
 def temporary(buffer: np.ndarray, like: np.ndarray, index: int = 0) -> np.ndarray:
@@ -188,7 +190,7 @@ def _of_integers(
     np.copyto(out, signed, casting="unsafe")
 
 
-for _name, _ufunc in {
+_ROUNDED: dict[str, Callable[..., Any]] = {
     "Sqrt": np.sqrt,
     "Cos": np.cos,
     "Tan": np.tan,
@@ -199,11 +201,18 @@ for _name, _ufunc in {
     "Tanh": np.tanh,
     "Asinh": np.arcsinh,
     "Acosh": np.arccosh,
-}.items():
-    real_function(_name, in_place=True)(_ufunc)
+}
+for _name, _function in _ROUNDED.items():
+    real_function(_name, in_place=True)(_function)
 
-for _name, _ufunc in {"Exp": np.exp, "Log": np.log, "Sin": np.sin, "Asin": np.arcsin}.items():
-    real_function(_name, in_place=True, to_integer=np.trunc)(_ufunc)
+_TRUNCATED: dict[str, Callable[..., Any]] = {
+    "Exp": np.exp,
+    "Log": np.log,
+    "Sin": np.sin,
+    "Asin": np.arcsin,
+}
+for _name, _function in _TRUNCATED.items():
+    real_function(_name, in_place=True, to_integer=np.trunc)(_function)
 
 
 @binder("Atanh", layout="same", in_place=True)

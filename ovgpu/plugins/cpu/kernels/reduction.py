@@ -75,7 +75,7 @@ def reduce_mean(x: np.ndarray, axes: tuple[int, ...], keep_dims: bool, out: np.n
         if count:
             np.divide(out, out.dtype.type(count), out=out)
         return
-    total = np.add.reduce(x, axis=axes, keepdims=keep_dims, dtype=np.float64)
+    total = np.sum(x, axis=axes, keepdims=keep_dims, dtype=np.float64)
     np.copyto(out, np.trunc(total / max(count, 1)), casting="unsafe")
 
 
@@ -90,7 +90,7 @@ def reduce_l2(x: np.ndarray, axes: tuple[int, ...], keep_dims: bool, out: np.nda
         np.add.reduce(np.square(x), axis=axes, out=out, keepdims=keep_dims)
         np.sqrt(out, out=out)
         return
-    total = np.add.reduce(np.square(x.astype(np.float64)), axis=axes, keepdims=keep_dims)
+    total = np.sum(np.square(x.astype(np.float64)), axis=axes, keepdims=keep_dims)
     np.copyto(out, np.rint(np.sqrt(total)), casting="unsafe")
 
 
