@@ -215,14 +215,33 @@ def _gather_nd(data: Value, indices: Value, batch_dims: int, flatten_batch: bool
     )
 
 
-@op("GatherND", "5", factory="gather_nd(data, indices, batch_dims=0)")
+def _gather_nd_values(
+    data: np.ndarray, indices: np.ndarray, *, batch_dims: int
+) -> np.ndarray | None:
+    sizes = np.array(data.shape[: indices.shape[-1]])
+    if batch_dims or not ((indices >= -sizes) & (indices < sizes)).all():
+        return None
+    return np.asarray(data[(*np.moveaxis(indices, -1, 0), ...)])
+
+
+@op(
+    "GatherND",
+    "5",
+    factory="gather_nd(data, indices, batch_dims=0)",
+    values=moving(1, _gather_nd_values),
+)
 def gather_nd_5(data: Value, indices: Value, *, batch_dims: int = 0) -> Value:
     """GatherND-5: slices of ``data`` at index tuples along the last axis of ``indices``; the first ``batch_dims`` axes
     are shared and merged into one in the output."""
     return _gather_nd(data, indices, batch_dims, True)
 
 
-@op("GatherND", "8", factory="gather_nd(data, indices, batch_dims=0)")
+@op(
+    "GatherND",
+    "8",
+    factory="gather_nd(data, indices, batch_dims=0)",
+    values=moving(1, _gather_nd_values),
+)
 def gather_nd_8(data: Value, indices: Value, *, batch_dims: int = 0) -> Value:
     """GatherND-8: as GatherND-5, with the batch axes kept; negative indices count from the end."""
     return _gather_nd(data, indices, batch_dims, False)
@@ -457,7 +476,32 @@ def _one_hot(indices: Value, depth: Value, on_value: Value, off_value: Value, ax
     )
 
 
-@op("OneHot", "1", factory="one_hot(indices, depth, on_value, off_value, axis)")
+def one_hot_array(
+    indices: np.ndarray,
+    depth: np.ndarray,
+    on_value: np.ndarray,
+    off_value: np.ndarray,
+    *,
+    axis: int,
+    negative_indices_mode: str = "ignore_negative",
+) -> np.ndarray:
+    """The result of OneHot."""
+    position = axis % (indices.ndim + 1)
+    size = int(depth.reshape(-1)[0])
+    indices = indices.astype(np.int64)
+    if negative_indices_mode == "normalize":
+        indices = np.where(indices < 0, indices + size, indices)
+    places = np.arange(size).reshape([-1 if i == position else 1 for i in range(indices.ndim + 1)])
+    hot = np.expand_dims(indices, position) == places
+    return np.where(hot, on_value.reshape(()), off_value.reshape(()))
+
+
+@op(
+    "OneHot",
+    "1",
+    factory="one_hot(indices, depth, on_value, off_value, axis)",
+    values=moving(0, one_hot_array),
+)
 def one_hot_1(
     indices: Value, depth: Value, on_value: Value, off_value: Value, *, axis: int
 ) -> Value:
@@ -468,11 +512,8 @@ def one_hot_1(
     return _one_hot(indices, depth, on_value, off_value, axis)
 
 
-@op(
-    "OneHot",
-    "16",
-    factory="one_hot(indices, depth, on_value, off_value, axis, negative_indices_mode=None)",
-)
+@op("OneHot", "16", values=moving(0, one_hot_array),
+    factory="one_hot(indices, depth, on_value, off_value, axis, negative_indices_mode=None)")  # fmt: skip
 def one_hot_16(
     indices: Value,
     depth: Value,

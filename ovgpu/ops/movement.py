@@ -47,7 +47,10 @@ def transpose(data: Value, input_order: Value) -> Value:
     if data.rank is None:
         return Value(data.type, PartialShape.dynamic(len(order)))
     order = order or list(range(data.rank))[::-1]
-    check(sorted(order) == list(range(data.rank)), f"Permutation {order} is not valid for input shape {data.shape}")
+    check(
+        sorted(order) == list(range(data.rank)),
+        f"Permutation {order} is not valid for input shape {data.shape}",
+    )
     return Value(data.type, PartialShape.of([data.dims[i] for i in order]))
 
 
@@ -56,7 +59,13 @@ def _concat_values(*inputs: np.ndarray, axis: int) -> np.ndarray:
     return np.concatenate(inputs, axis)
 
 
-@op("Concat", "1", factory="concat(nodes, axis)", python_names={"nodes": "inputs"}, values=moving(-1, _concat_values))
+@op(
+    "Concat",
+    "1",
+    factory="concat(nodes, axis)",
+    python_names={"nodes": "inputs"},
+    values=moving(-1, _concat_values),
+)
 def concat(*inputs: Value, axis: int) -> Value:
     """Concat-1: the inputs one after the other along ``axis``; their other dimensions are equal."""
     check(inputs, "Concat: At least one argument required.")
@@ -80,7 +89,9 @@ def concat(*inputs: Value, axis: int) -> Value:
         merged = both
     if merged.rank_length is None:
         return Value(output_type, merged)
-    return Value(output_type, replaced(merged, normalize_axis(axis, merged.rank_length, "Concat"), length))
+    return Value(
+        output_type, replaced(merged, normalize_axis(axis, merged.rank_length, "Concat"), length)
+    )
 
 
 def _split_values(data: np.ndarray, axis: np.ndarray, *, num_splits: int) -> tuple[np.ndarray, ...]:
@@ -91,7 +102,10 @@ def _split_values(data: np.ndarray, axis: np.ndarray, *, num_splits: int) -> tup
 def split(data: Value, axis: Value, *, num_splits: int) -> tuple[Value, ...]:
     """Split-1: ``num_splits`` equal parts along ``axis`` (a scalar)."""
     check_integer(axis, "the axis of Split")
-    check(axis.rank in (None, 0) or axis.shape.static_tuple() == (1,), "Split: 'axis' input must be a scalar")
+    check(
+        axis.rank in (None, 0) or axis.shape.static_tuple() == (1,),
+        "Split: 'axis' input must be a scalar",
+    )
     check(num_splits > 0, "Split: attribute 'num_splits' must be greater than zero")
     position = axis.scalar()
     if position is None or data.rank is None:
@@ -108,7 +122,9 @@ def split(data: Value, axis: Value, *, num_splits: int) -> tuple[Value, ...]:
     return tuple(Value(data.type, part) for _ in range(num_splits))
 
 
-def _variadic_split_values(data: np.ndarray, axis: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, ...]:
+def _variadic_split_values(
+    data: np.ndarray, axis: np.ndarray, lengths: np.ndarray
+) -> tuple[np.ndarray, ...]:
     position = int(axis.reshape(-1)[0])
     starts = list(itertools.accumulate(split_lengths(lengths, data.shape[position])))
     return tuple(np.split(data, starts[:-1], position))
@@ -121,7 +137,12 @@ def split_lengths(lengths: np.ndarray, whole: int) -> list[int]:
     return [rest if n == -1 else n for n in sizes]
 
 
-@op("VariadicSplit", "1", factory="variadic_split(data, axis, split_lengths)", values=moving(1, _variadic_split_values))
+@op(
+    "VariadicSplit",
+    "1",
+    factory="variadic_split(data, axis, split_lengths)",
+    values=moving(1, _variadic_split_values),
+)
 def variadic_split(data: Value, axis: Value, split_lengths: Value) -> tuple[Value, ...]:
     """VariadicSplit-1: parts of the given lengths along ``axis``; one length may be -1, which takes the rest.
 
@@ -129,7 +150,10 @@ def variadic_split(data: Value, axis: Value, split_lengths: Value) -> tuple[Valu
     """
     check_integer(axis, "the axis of VariadicSplit")
     check_integer(split_lengths, "the lengths of VariadicSplit")
-    check(axis.rank in (None, 0) or axis.shape.static_tuple() == (1,), "VariadicSplit: 'axis' must be a scalar")
+    check(
+        axis.rank in (None, 0) or axis.shape.static_tuple() == (1,),
+        "VariadicSplit: 'axis' must be a scalar",
+    )
     check_rank(split_lengths, (1,), "VariadicSplit: 'split_lengths'")
     count = element_count(split_lengths)
     if count is None:
@@ -144,7 +168,10 @@ def variadic_split(data: Value, axis: Value, split_lengths: Value) -> tuple[Valu
     if lengths is not None:
         whole = data.dims[position]
         check(all(n >= -1 for n in lengths), "VariadicSplit: Invalid length among split_lengths")
-        check(lengths.count(-1) <= 1, "VariadicSplit: Cannot infer split with multiple -1 values in split_lengths")
+        check(
+            lengths.count(-1) <= 1,
+            "VariadicSplit: Cannot infer split with multiple -1 values in split_lengths",
+        )
         given = sum(n for n in lengths if n != -1)
         fits = given <= whole.get_max_length() if -1 in lengths else given == whole.get_max_length()
         check(
@@ -176,7 +203,9 @@ def tile(data: Value, repeats: Value) -> Value:
     one = Dimension.static(1)
     lengths = [one] * (rank - data.rank) + list(data.dims)
     times = [one] * (rank - count) + list(factors)
-    return Value(data.type, PartialShape.of([dims.mul(d, n) for d, n in zip(lengths, times, strict=True)]))
+    return Value(
+        data.type, PartialShape.of([dims.mul(d, n) for d, n in zip(lengths, times, strict=True)])
+    )
 
 
 def broadcast_array(
@@ -210,7 +239,9 @@ def _broadcast(data: Value, target_shape: Value, axes_mapping: Value | None, mod
     if mode == "bidirectional":
         result = shapes.broadcast_numpy(target, data.shape)
         if result is None:
-            raise OpError(f"Broadcast incorrect target shape: {data.shape} and {target} do not stretch to one another")
+            raise OpError(
+                f"Broadcast incorrect target shape: {data.shape} and {target} do not stretch to one another"
+            )
         return Value(data.type, result)
     if target.rank_length is None or data.rank is None:
         return Value(data.type, target)
@@ -218,7 +249,10 @@ def _broadcast(data: Value, target_shape: Value, axes_mapping: Value | None, mod
         _check_mapping(data, target, axes_mapping)
     else:
         lead = target.rank_length - data.rank
-        check(lead >= 0, f"Broadcast target_shape has smaller rank {target.rank_length} than arg shape {data.rank}")
+        check(
+            lead >= 0,
+            f"Broadcast target_shape has smaller rank {target.rank_length} than arg shape {data.rank}",
+        )
         for mine, wanted in zip(data.dims, target.dims[lead:], strict=True):
             check(
                 mine.is_dynamic or wanted.is_dynamic or mine == 1 or mine == wanted,
@@ -232,13 +266,19 @@ def _check_mapping(data: Value, target: PartialShape, axes_mapping: Value | None
     positions = None if axes_mapping is None else axes_mapping.ints()
     if positions is None:
         return
-    check(len(positions) == data.rank, f"Broadcast axes_mapping {positions} does not match the rank {data.rank}")
+    check(
+        len(positions) == data.rank,
+        f"Broadcast axes_mapping {positions} does not match the rank {data.rank}",
+    )
     check(
         positions == sorted(positions),
         f"Broadcast doesn't permit transposes. axes_mapping {positions} not in sorted order",
     )
     for position, mine in zip(positions, data.dims, strict=True):
-        check(0 <= position < len(target.dims), f"Broadcast axes_mapping {position} is outside of the target {target}")
+        check(
+            0 <= position < len(target.dims),
+            f"Broadcast axes_mapping {position} is outside of the target {target}",
+        )
         check(
             mine.compatible(target.dims[position]) or mine == 1,
             f"Broadcast target[axes_mapping] Expected {mine}. Got {target.dims[position]}",
@@ -299,9 +339,15 @@ def reverse(data: Value, axes: Value, *, mode: Literal["index", "mask"]) -> Valu
     check_rank(axes, (1,), "Reverse: the reversed axes input")
     known = axes.known
     if mode == "mask":
-        check(axes.type in (Type.boolean, Type.dynamic), "Reverse: in 'mask' mode the second input must be boolean")
+        check(
+            axes.type in (Type.boolean, Type.dynamic),
+            "Reverse: in 'mask' mode the second input must be boolean",
+        )
         count = element_count(axes)
-        check(data.rank is None or count in (None, data.rank), "Reverse: the mask needs a flag for each axis")
+        check(
+            data.rank is None or count in (None, data.rank),
+            "Reverse: the mask needs a flag for each axis",
+        )
     else:
         check_integer(axes, "Reverse: in 'index' mode the second input")
         if known is not None and data.rank is not None:
@@ -316,7 +362,9 @@ def reverse(data: Value, axes: Value, *, mode: Literal["index", "mask"]) -> Valu
     factory="reverse_sequence(input, seq_lengths, batch_axis, seq_axis)",
     python_names={"input": "data"},
 )
-def reverse_sequence(data: Value, seq_lengths: Value, *, batch_axis: int = 0, seq_axis: int = 1) -> Value:
+def reverse_sequence(
+    data: Value, seq_lengths: Value, *, batch_axis: int = 0, seq_axis: int = 1
+) -> Value:
     """ReverseSequence-1: for each index b of ``batch_axis`` the first ``seq_lengths[b]`` slices along ``seq_axis`` in
     reverse order, the others as they are."""
     check_rank(seq_lengths, (1,), "ReverseSequence: Sequence lengths")

@@ -34,7 +34,10 @@ def _shape_values(data: Value, **_: object) -> np.ndarray | None:
 
 
 def _shape_of(data: Value, output_type: Type) -> Value:
-    check(output_type in (Type.i32, Type.i64), f"ShapeOf yields i32 or i64, not {output_type.to_string()}")
+    check(
+        output_type in (Type.i32, Type.i64),
+        f"ShapeOf yields i32 or i64, not {output_type.to_string()}",
+    )
     rank = Dimension.dynamic() if data.rank is None else Dimension.static(data.rank)
     return Value(output_type, PartialShape.of([rank]))
 
@@ -70,19 +73,27 @@ def reshape(data: Value, pattern: Value, *, special_zero: bool) -> Value:
     """Reshape-1: the same elements in another shape; -1 stands for the remaining size, 0 copies a dimension
     when ``special_zero``. The pattern is 1-D (``[0]`` elements make a scalar)."""
     check_integer(pattern, "the pattern of Reshape")
-    check(pattern.rank in (None, 1) or element_count(pattern) == 0, "Reshape: the pattern must have rank 1")
+    check(
+        pattern.rank in (None, 1) or element_count(pattern) == 0,
+        "Reshape: the pattern must have rank 1",
+    )
     wanted = pattern.intervals
     if wanted is None:
         count = element_count(pattern) if pattern.rank is not None else None
         return Value(data.type, PartialShape.dynamic(-1 if count is None else count))
     result: list[Dimension | None] = []
     input_dims = data.shape.dims if data.rank is not None else None
-    for index, (size, dimension) in enumerate(zip(wanted.reshape(-1), pattern.as_dims() or (), strict=True)):
+    for index, (size, dimension) in enumerate(
+        zip(wanted.reshape(-1), pattern.as_dims() or (), strict=True)
+    ):
         if size.is_point and size.lower == -1:
             check(None not in result, "Reshape takes at most one -1 in its pattern")
             result.append(None)
         elif special_zero and size.is_point and size.lower == 0:
-            check(input_dims is None or index < len(input_dims), "Reshape copies a dimension that the input lacks")
+            check(
+                input_dims is None or index < len(input_dims),
+                "Reshape copies a dimension that the input lacks",
+            )
             result.append(Dimension.dynamic() if input_dims is None else input_dims[index])
         else:
             check(size.upper >= -1, f"Reshape takes sizes of at least -1, got {size.upper}")
@@ -103,18 +114,30 @@ def reshape(data: Value, pattern: Value, *, special_zero: bool) -> Value:
 def _remaining(data: Value, others: list[Dimension]) -> Dimension:
     """The dimension that -1 stands for."""
     if data.rank is None:
-        check(product(others) != 0, "Reshape: Cannot infer '-1' dimension with zero-size output dimension")
-        return make(1, -1) if all(d.is_static for d in others) else Dimension.dynamic()  # as OpenVINO has it
+        check(
+            product(others) != 0,
+            "Reshape: Cannot infer '-1' dimension with zero-size output dimension",
+        )
+        return (
+            make(1, -1) if all(d.is_static for d in others) else Dimension.dynamic()
+        )  # as OpenVINO has it
     left, right = list(data.shape.dims), list(others)
     for other in others:  # equal dimensions cancel, so that [?, 8, 4] -> [?, -1] keeps its 32
         for position, mine in enumerate(left):
             same = (
-                other.is_static and mine.is_static and other.interval() == mine.interval() and other.interval()[0] > 0
+                other.is_static
+                and mine.is_static
+                and other.interval() == mine.interval()
+                and other.interval()[0] > 0
             )
-            marked = other.has_symbol() and mine.has_symbol() and other.get_symbol() == mine.get_symbol()
+            marked = (
+                other.has_symbol() and mine.has_symbol() and other.get_symbol() == mine.get_symbol()
+            )
             if same or marked or (other is mine and other.is_dynamic):
                 del left[position]
-                right = [d for d in right if d is not other] + [other] * (sum(d is other for d in right) - 1)
+                right = [d for d in right if d is not other] + [other] * (
+                    sum(d is other for d in right) - 1
+                )
                 break
     total, divisor = product(left), product(right)
     if divisor == 0:
@@ -160,7 +183,9 @@ def _squeeze(data: Value, axes: Value | None, allow_axis_skip: bool) -> Value:
         undecided = any(d.is_dynamic and d.compatible(_ONE) for d in data.dims)
     else:
         wanted = set(normalize_axes(listed, data.rank, "Squeeze")) if data.rank else set()
-        undecided = allow_axis_skip and any(data.dims[a].is_dynamic and data.dims[a].compatible(_ONE) for a in wanted)
+        undecided = allow_axis_skip and any(
+            data.dims[a].is_dynamic and data.dims[a].compatible(_ONE) for a in wanted
+        )
     if undecided:
         return unknown
     # An axis that cannot have size 1 stays, in opset1 too: exporters rely on that.
@@ -174,7 +199,12 @@ def squeeze_1(data: Value, axes: Value | None = None) -> Value:
     return _squeeze(data, axes, False)
 
 
-@op("Squeeze", "15", factory="squeeze(data, axes=None, allow_axis_skip=False)", values=moving(1, _squeeze_values))
+@op(
+    "Squeeze",
+    "15",
+    factory="squeeze(data, axes=None, allow_axis_skip=False)",
+    values=moving(1, _squeeze_values),
+)
 def squeeze_15(data: Value, axes: Value | None = None, *, allow_axis_skip: bool = False) -> Value:
     """Squeeze-15: as Squeeze-1; with ``allow_axis_skip`` an axis of another size is left alone even when that is known
     at run time only, so the output rank may be unknown."""
@@ -221,7 +251,10 @@ def _range_values(start: np.ndarray, stop: np.ndarray, step: np.ndarray, **_: ob
 def _range(start: Value, stop: Value, step: Value, output_type: Type) -> Value:
     for name, value in (("start", start), ("stop", stop), ("step", step)):
         if value.rank is not None:
-            check(value.rank == 0 or value.shape.static_tuple() == (1,), f"Range: '{name}' input is not a scalar")
+            check(
+                value.rank == 0 or value.shape.static_tuple() == (1,),
+                f"Range: '{name}' input is not a scalar",
+            )
     bounds = []
     for name, value in (("start", start), ("stop", stop), ("step", step)):
         known = value.intervals
@@ -230,7 +263,10 @@ def _range(start: Value, stop: Value, step: Value, output_type: Type) -> Value:
         interval = known.reshape(-1)[0]
         if not output_type.is_real() and output_type.is_static():
             interval = Interval(_truncate(interval.lower), _truncate(interval.upper))
-        check(not interval.is_point or math.isfinite(interval.lower), f"Range: '{name}' cannot be nan or infinite")
+        check(
+            not interval.is_point or math.isfinite(interval.lower),
+            f"Range: '{name}' cannot be nan or infinite",
+        )
         bounds.append(interval)
     first, last, increment = bounds
     if not increment.is_point:
@@ -239,7 +275,11 @@ def _range(start: Value, stop: Value, step: Value, output_type: Type) -> Value:
     check(by != 0, "Range: 'step' cannot be zero, nan, or infinite.")
     if by < 0:  # count upwards along the mirrored axis
         first, last, by = -first, -last, -by
-    shortest = 0 if math.isinf(first.upper) or math.isinf(last.lower) else range_length(first.upper, last.lower, by)
+    shortest = (
+        0
+        if math.isinf(first.upper) or math.isinf(last.lower)
+        else range_length(first.upper, last.lower, by)
+    )
     unbounded = math.isinf(first.lower) or math.isinf(last.upper)
     longest = -1 if unbounded else range_length(first.lower, last.upper, by)
     return Value(output_type, PartialShape.of([make(shortest, longest)]))
@@ -265,7 +305,13 @@ def range_1(start: Value, stop: Value, step: Value) -> Value:
     return _range(start, stop, step, _same_type(start, stop, step))
 
 
-@op("Range", "4", factory="range(start, stop, step, output_type)", factory_opset=12, values=moving(0, _range_values))
+@op(
+    "Range",
+    "4",
+    factory="range(start, stop, step, output_type)",
+    factory_opset=12,
+    values=moving(0, _range_values),
+)
 def range_4(start: Value, stop: Value, step: Value, *, output_type: Type) -> Value:
     """Range-4: as Range-1 in ``output_type``. Inputs of different types are allowed; they are converted (toward zero)
     before the elements are counted."""

@@ -338,11 +338,10 @@ def pad_array(
     lows, highs = [int(x) for x in before.reshape(-1)], [int(x) for x in after.reshape(-1)]
     if pad_mode == "constant":
         shape = [n + a + b for n, a, b in zip(data.shape, lows, highs, strict=True)]
-        fill: Any = 0
-        if value is not None:
-            fill = np.asarray(value).reshape(-1)[0]
-        elif data.dtype == object and not (data.size and isinstance(data.reshape(-1)[0], Interval)):
-            fill = b""
+        fill: Any = 0 if value is None else np.asarray(value).reshape(-1)[0]
+        if data.dtype == object:  # strings, or intervals while shapes are inferred
+            intervals = data.size and isinstance(data.reshape(-1)[0], Interval)
+            fill = Interval.of(fill) if intervals else b"" if value is None else fill
         result = np.full(shape, fill, dtype=data.dtype)
         # The part of the data that is not cropped away, in coordinates of the result and of the data.
         spans = [

@@ -13,6 +13,7 @@ from ovgpu.graph.value import MAX_TRACKED_ELEMENTS, Value
 from ovgpu.ops import common
 from ovgpu.ops.common import check_rank, merge_types, normalize_axis, replaced
 from ovgpu.ops.declaration import OpError, check, op
+from ovgpu.ops.value_rules import moving
 
 Mode = Literal["max", "min"]
 Sort = Literal["value", "index", "none"]
@@ -77,7 +78,11 @@ def topk_11(
 
 
 # ---- NonZero, Unique
-@op("NonZero", "3", factory="non_zero(data, output_type='i64')")
+def _non_zero_values(data: np.ndarray, **_: object) -> np.ndarray | None:
+    return np.stack(np.nonzero(data)) if data.ndim else None
+
+
+@op("NonZero", "3", factory="non_zero(data, output_type='i64')", values=moving(0, _non_zero_values))
 def non_zero(data: Value, *, output_type: Type = Type.i64) -> Value:
     """NonZero-3: the indices of all elements other than 0, [rank, count], in the order of the elements."""
     check(output_type in (Type.i32, Type.i64), "NonZero: Output type must be i32 or i64")

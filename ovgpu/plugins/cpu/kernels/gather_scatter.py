@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ovgpu.graph.element_type import Type
-from ovgpu.ops.gather_scatter import along_axis
+from ovgpu.ops.gather_scatter import along_axis, one_hot_array
 from ovgpu.plugins.cpu.registry import kernel
 
 
@@ -230,7 +230,7 @@ def scatter_nd_update_4(
 
 # ---- OneHot, Eye
 @kernel("OneHot", native=True)
-def one_hot_16(
+def one_hot(
     indices: np.ndarray,
     depth: np.ndarray,
     on_value: np.ndarray,
@@ -238,17 +238,15 @@ def one_hot_16(
     *,
     axis: int,
     negative_indices_mode: str,
-    out: np.ndarray,
-) -> None:
-    position = axis % (indices.ndim + 1)
-    size = out.shape[position]
-    if negative_indices_mode == "normalize":
-        indices = indices.astype(np.int64)
-        indices = np.where(indices < 0, indices + size, indices)
-    shape = [1] * out.ndim
-    shape[position] = size
-    hot = np.expand_dims(indices, position) == np.arange(size).reshape(shape)
-    np.copyto(out, np.where(hot, on_value.reshape(()), off_value.reshape(())))
+) -> np.ndarray:
+    return one_hot_array(
+        indices,
+        depth,
+        on_value,
+        off_value,
+        axis=axis,
+        negative_indices_mode=negative_indices_mode,
+    )
 
 
 @kernel("OneHot", version="opset1", native=True)
@@ -259,17 +257,8 @@ def one_hot_1(
     off_value: np.ndarray,
     *,
     axis: int,
-    out: np.ndarray,
-) -> None:
-    one_hot_16(
-        indices,
-        depth,
-        on_value,
-        off_value,
-        axis=axis,
-        negative_indices_mode="ignore_negative",
-        out=out,
-    )
+) -> np.ndarray:
+    return one_hot_array(indices, depth, on_value, off_value, axis=axis)
 
 
 @kernel("Eye", native=True)
