@@ -80,7 +80,7 @@ def _is_xml(content: bytes) -> bool:
 
 
 def _is_existing_path(content: bytes) -> bool:
-    if len(content) > 4096 or b"\0" in content:
+    if not 0 < len(content) <= 4096 or b"\0" in content:
         return False
     return Path(os.fsdecode(content)).exists()
 
@@ -106,13 +106,15 @@ def _read_file(path: Path, weights: Any, use_mmap: bool) -> Model:
 
 
 def _read_content(content: bytes, weights: Any, use_mmap: bool) -> Model:
-    if not content:
-        raise RuntimeError(
-            "Unable to read the model. Please check if the model format is supported and model is correct. "
-            "The content is empty."
-        )
     if _is_xml(content):
         return _read_ir(content, weights, None, use_mmap)
+    from ovgpu.frontends.onnx import is_onnx
+
+    if not is_onnx(content):
+        raise RuntimeError(
+            "Unable to read the model. Please check if the model format is supported and model is correct. "
+            f"Available frontends: {_FORMATS}"
+        )
     return _read_onnx(content)
 
 
@@ -124,12 +126,6 @@ def _read_ir(content: bytes, weights: Any, path: Path | None, use_mmap: bool) ->
 
 
 def _read_onnx(source: Path | bytes) -> Model:
-    try:
-        from ovgpu.frontends.onnx import read_onnx
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] != "onnx":
-            raise
-        raise RuntimeError(
-            "Reading ONNX models needs the package 'onnx'; install it with: pip install 'ovgpu[onnx]'"
-        ) from error
+    from ovgpu.frontends.onnx import read_onnx
+
     return read_onnx(source)

@@ -133,6 +133,8 @@ class GraphReader:
         inputs = self._inputs(layer)
         try:
             node = self._makers.get(layer.type, self._operation)(layer, inputs)
+        except RecursionError:
+            raise
         except (ValueError, TypeError, OverflowError) as error:
             layer.fail(error)
         except RuntimeError as error:
