@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,7 @@ class CompiledModel:
         compiled._ports = PortTable(plugin_model.inputs, plugin_model.outputs)
         compiled._loaded_from_cache = loaded_from_cache
         compiled._hidden_request = None
+        compiled._creation = threading.Lock()
         return compiled
 
     _plugin_model: CompiledPlugin
@@ -48,6 +50,8 @@ class CompiledModel:
     #: None: the plugin knows (devices made of others).
     _loaded_from_cache: bool | None
     _hidden_request: InferRequest | None
+    #: Held while the hidden request is made.
+    _creation: threading.Lock
 
     # ---- inference ----
     def __call__(
@@ -65,13 +69,15 @@ class CompiledModel:
         return request.infer(inputs, share_inputs, share_outputs, decode_strings=decode_strings)
 
     def _request(self) -> InferRequest:
-        if self._hidden_request is None:
-            # Two threads may both create one; `setdefault` lets a single one win.
-            self.__dict__["_hidden_request"] = self.__dict__.setdefault(
-                "_first_request", self.create_infer_request()
-            )
-        assert self._hidden_request is not None
-        return self._hidden_request
+        """The hidden request, made on first use."""
+        with self._creation:
+            if self._hidden_request is None:
+                # It belongs to a twin of this object: two objects that hold each other would keep their memory until
+                # the garbage collector comes by.
+                twin = CompiledModel.__new__(CompiledModel)
+                twin.__dict__.update(self.__dict__)
+                self._hidden_request = twin.create_infer_request()
+            return self._hidden_request
 
     def create_infer_request(self) -> InferRequest:
         """A new request with its own tensors and variables."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -281,6 +283,25 @@ def test_hidden_request_is_made_once(core: ov.Core) -> None:
         for thread in threads:
             thread.join()
         assert len({id(request) for request in found}) == 1
+
+
+def test_compiled_model_is_freed_at_once(core: ov.Core) -> None:
+    compiled = core.compile_model(relu_model(), "FAKE")
+    request = compiled.create_infer_request()
+    compiled(ONES)
+    request.start_async(ONES)
+    request.wait()
+    jobs = [weakref.ref(compiled._request()._job), weakref.ref(request._job)]
+    gc.disable()
+    try:
+        del compiled, request
+        for _ in range(200):  # the worker may be about to let go of the finished job
+            if not any(job() for job in jobs):
+                break
+            time.sleep(0.005)
+        assert [job() for job in jobs] == [None, None]
+    finally:
+        gc.enable()
 
 
 def test_requests_run_side_by_side(compiled: ov.CompiledModel, device: FakePlugin) -> None:
