@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ovgpu.graph.element_type import Type
 from ovgpu.graph.model import topological_order
 from ovgpu.graph.node import Node
 from ovgpu.graph.partial_shape import PartialShape
@@ -57,29 +58,34 @@ def infer_outputs(node: Node, arrays: Arrays) -> tuple[Value, ...]:
     return node.declaration.infer_values(list(inputs), node.attributes)
 
 
-def compute(node: Node, kernel: Kernel, arrays: Arrays, outputs: Sequence[Value]) -> list[np.ndarray]:
-    """Run ``kernel`` on ``arrays`` and return fresh arrays in the host dtypes of the outputs."""
+def compute(
+    node: Node, kernel: Kernel, arrays: Arrays, outputs: Sequence[Value], exact: bool = True
+) -> list[np.ndarray]:
+    """Run ``kernel`` on ``arrays`` and return fresh arrays in the host dtypes of the outputs.
+
+    With ``exact=False`` tensors of f16 and bf16 are float32 and are not rounded, as in plans.
+    """
     if kernel.compute is None and kernel.bind is None and kernel.view is not None:
         parameters = _view_keywords(kernel)
         result = kernel.view(*arrays, **keyword_arguments(parameters, node, outputs))
         if result is None:
             raise RuntimeError(f"{node.get_friendly_name()}: the operation has only a view kernel, which refused")
         views = result if isinstance(result, (tuple, list)) else (result,)
-        return [_as_host(r, v) for r, v in zip(views, outputs, strict=True)]
+        return [_as_host(r, v, exact) for r, v in zip(views, outputs, strict=True)]
     if kernel.compute is None:
-        return _run_binder(node, kernel, arrays, outputs)
+        return _run_binder(node, kernel, arrays, outputs, exact)
     inputs = arrays if kernel.native else [widen(a) for a in arrays]
     keywords = kernel.arguments(node, outputs)
     if kernel.takes_out:
         shape = outputs[0].shape.static_tuple()
         assert shape is not None, f"{node.get_friendly_name()}: a kernel with `out` needs a static shape"
         wide = not kernel.native and outputs[0].type in SMALL_FLOATS
-        out = np.empty(shape, np.float32 if wide else outputs[0].type.host_dtype)
+        out = np.empty(shape, np.float32 if wide else _dtype(outputs[0], exact))
         kernel.compute(*inputs, out=out, **keywords)
-        return [_as_host(out, outputs[0])]
+        return [_as_host(out, outputs[0], exact)]
     result = kernel.compute(*inputs, **keywords)
     results = result if isinstance(result, (tuple, list)) else (result,)
-    return [_as_host(r, v) for r, v in zip(results, outputs, strict=True)]
+    return [_as_host(r, v, exact) for r, v in zip(results, outputs, strict=True)]
 
 
 def _view_keywords(kernel: Kernel) -> tuple[str, ...]:
@@ -89,32 +95,43 @@ def _view_keywords(kernel: Kernel) -> tuple[str, ...]:
     return _keywords(kernel.view)
 
 
-def _as_host(array: Any, value: Value) -> np.ndarray:
+def compute_dtype(element_type: Type) -> np.dtype[Any]:
+    """The dtype in which plans hold a tensor: f16 and bf16 are computed in float32."""
+    return np.dtype(np.float32) if element_type in (Type.f16, Type.bf16) else element_type.host_dtype
+
+
+def _dtype(value: Value, exact: bool) -> np.dtype[Any]:
+    return value.type.host_dtype if exact else compute_dtype(value.type)
+
+
+def _as_host(array: Any, value: Value, exact: bool = True) -> np.ndarray:
     array = np.asarray(array)
-    dtype = value.type.host_dtype
+    dtype = _dtype(value, exact)
     if array.dtype != dtype:
         with np.errstate(all="ignore"):
             array = array.astype(dtype)
     return array
 
 
-def _run_binder(node: Node, kernel: Kernel, arrays: Arrays, outputs: Sequence[Value]) -> list[np.ndarray]:
+def _run_binder(
+    node: Node, kernel: Kernel, arrays: Arrays, outputs: Sequence[Value], exact: bool
+) -> list[np.ndarray]:
     assert kernel.bind is not None
     inputs = list(arrays) if kernel.native else [widen(a) for a in arrays]
     wide = [not kernel.native and v.type in SMALL_FLOATS for v in outputs]
     results = [
-        np.empty(v.shape.static_tuple() or (), np.float32 if w else v.type.host_dtype)
+        np.empty(v.shape.static_tuple() or (), np.float32 if w else _dtype(v, exact))
         for v, w in zip(outputs, wide, strict=True)
     ]
     input_values = [known_value(s.value, a) for s, a in zip(node.input_values(), arrays, strict=True) if a is not None]
     scratch = np.empty(kernel.scratch(node, input_values, outputs), np.uint8) if kernel.scratch else None
     constant = [isinstance(s.node, Constant) for s in node.input_values()]
     kernel.bind(Call(node, inputs, results, constant, {}, scratch))()
-    return [_as_host(r, v) for r, v in zip(results, outputs, strict=True)]
+    return [_as_host(r, v, exact) for r, v in zip(results, outputs, strict=True)]
 
 
-def evaluate(node: Node, arrays: Arrays) -> list[np.ndarray]:
-    """Compute one node on host arrays.
+def evaluate(node: Node, arrays: Arrays, exact: bool = True) -> list[np.ndarray]:
+    """Compute one node on host arrays. ``exact=False``: see :func:`compute`.
 
     Raises MissingKernel when the CPU cannot, RuntimeError when the inputs do not fit the operation.
     """
@@ -128,7 +145,7 @@ def evaluate(node: Node, arrays: Arrays) -> list[np.ndarray]:
     if kernel is None:
         raise MissingKernel(node)
     with np.errstate(all="ignore"):
-        return compute(node, kernel, arrays, infer_outputs(node, arrays))
+        return compute(node, kernel, arrays, infer_outputs(node, arrays), exact)
 
 
 def _zeros(node: Node) -> np.ndarray:

@@ -14,7 +14,8 @@ from ovgpu.execution.memory import Layout, Lifetime, next_power_of_two
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.value import Value
 from ovgpu.plugins.cpu.plan import Segment, _Peek, plan_segment
-from ovgpu.plugins.cpu.program import Instruction, Program, compute_dtype
+from ovgpu.plugins.cpu.evaluate import compute_dtype
+from ovgpu.plugins.cpu.program import Instruction, Program
 from ovgpu.plugins.cpu.registry import Step
 from ovgpu.plugins.plugin import InferenceCancelled
 

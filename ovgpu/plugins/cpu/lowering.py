@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from ovgpu.graph.model import Model
 from ovgpu.passes.activation_patterns import restore_activations
@@ -15,7 +16,7 @@ Pass = Callable[[Model], None]
 
 #: Passes in order. Each edits the model in place and leaves it valid.
 PASSES: Sequence[Pass] = (
-    fold_constants,
+    partial(fold_constants, exact=False),
     decompose_batch_norm,
     restore_activations,
     fuse_layer_norm,

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ovgpu.graph.element_type import Type
 from ovgpu.graph.model import Model
 from ovgpu.graph.node import Node
 from ovgpu.graph.port import Output
 from ovgpu.graph.special import Constant, Parameter, Result
 from ovgpu.graph.value import Value
-from ovgpu.plugins.cpu.evaluate import MissingKernel
+from ovgpu.plugins.cpu.evaluate import MissingKernel, compute_dtype
 from ovgpu.plugins.cpu.registry import Kernel, find_kernel
 
 #: Tensors whose upper bound is larger than this are planned by the shapes that really occur.
@@ -23,11 +22,6 @@ LARGEST_PLANNED_TENSOR = 1 << 31
 #: Operations that the executor runs itself, because they need bodies or variables.
 SUBGRAPH_OPS = frozenset({"If", "Loop", "TensorIterator"})
 STATE_OPS = frozenset({"ReadValue", "Assign"})
-
-
-def compute_dtype(element_type: Type) -> np.dtype[Any]:
-    """The dtype in which plans hold a tensor: f16 and bf16 are computed in float32."""
-    return np.dtype(np.float32) if element_type in (Type.f16, Type.bf16) else element_type.host_dtype
 
 
 @dataclass(slots=True)
