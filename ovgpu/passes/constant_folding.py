@@ -21,21 +21,28 @@ NOT_FOLDABLE = frozenset(
 LARGEST_GENERATED = 1 << 22
 
 
-def fold_constants(model: Model) -> bool:
-    """Replace every node whose outputs are known by constants. Returns whether there was one."""
+def fold_constants(model: Model, exact: bool = True) -> bool:
+    """Replace every node whose outputs are known by constants, in bodies too. Returns whether there was one.
+
+    With ``exact=False`` f16 and bf16 results are not rounded on the way, so that decompressed weights (a product in f16
+    that is converted to f32) come out as a device that computes in f32 has them.
+    """
     changed = False
+    unrounded: dict[Constant, np.ndarray] = {}
     for node in model.get_ordered_ops():
         if isinstance(node, SubgraphNode):
             for body in node.body_models():
-                changed |= fold_constants(body)
+                changed |= fold_constants(body, exact)
         if isinstance(node, (Parameter, Constant, Result)) or node.get_type_name() in NOT_FOLDABLE:
             continue
-        arrays = _known_outputs(node)
+        arrays = _known_outputs(node, exact, unrounded)
         if arrays is None:
             continue
         changed = True
         for output, array in zip(node.outputs(), arrays, strict=True):
             constant = Constant.from_host(output.value.type, array)
+            if not exact and constant.host_array().dtype != array.dtype:
+                unrounded[constant] = array
             constant.friendly_name = node.get_friendly_name()
             names = output.tensor.names
             output.replace(constant.output(0))
