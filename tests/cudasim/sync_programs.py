@@ -44,6 +44,13 @@ class Setting:
             array.data.ptr, host.ctypes.data, host.nbytes, runtime.memcpyHostToDevice, stream.ptr
         )
 
+    def download(self, array, host: np.ndarray, stream) -> None:
+        """As array.get(blocking=False), which CuPy refuses while capturing."""
+        runtime = self.cp.cuda.runtime
+        runtime.memcpyAsync(
+            host.ctypes.data, array.data.ptr, host.nbytes, runtime.memcpyDeviceToHost, stream.ptr
+        )
+
     def event(self, stream):
         event = self.cp.cuda.Event(disable_timing=True)
         event.record(stream)

@@ -138,7 +138,7 @@ def test_second_inference_makes_no_allocation_one_graph_launch_one_synchronisati
     s.s1.begin_capture()
     s.upload(s.a, s.host_in, s.s1)
     s.add(s.a, s.b, 1, s.s1)
-    s.b.get(stream=s.s1, out=s.host_out, blocking=False)
+    s.download(s.b, s.host_out, s.s1)
     graph = s.s1.end_capture()
     with cudasim.counting() as grown:
         graph.launch(s.s1)

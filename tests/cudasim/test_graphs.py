@@ -65,7 +65,7 @@ def test_copies_memsets_and_callbacks_are_nodes(s):
         s.b.data.memset_async(0, s.b.nbytes, s.s1)
         s.add(s.a, s.b, 1, s.s1)
         s.s1.launch_host_func(calls.append, "x")
-        s.b.get(stream=s.s1, out=s.host_out, blocking=False)
+        s.download(s.b, s.host_out, s.s1)
 
     graph = capture(s, work)
     assert not calls
