@@ -299,7 +299,7 @@ def _deformable(data: Value, offsets: Value, filters: Value, mask: Value | None,
     check(batch is not None, "Data batch size and offsets batch size must be equal")
     return Value(
         element_type or data.type,
-        PartialShape.of([batch or data_dims[0], filter_dims[0], *spatial]),
+        PartialShape.of([data_dims[0] if batch is None else batch, filter_dims[0], *spatial]),
     )
 
 

@@ -104,8 +104,9 @@ def rdft(data: Value, axes: Value, signal_size: Value | None = None) -> Value:
     _resize(shape, chosen, signal_size)
     if chosen:
         low, high = shape[chosen[-1]].interval()
-        if high >= 0 or low > 0:
-            shape[chosen[-1]] = Dimension(low // 2 + 1, -1 if high < 0 else high // 2 + 1)
+        known = high >= 0 or low > 0
+        last = Dimension(low // 2 + 1, -1 if high < 0 else high // 2 + 1) if known else Dimension()
+        shape[chosen[-1]] = last
     return Value(data.type, PartialShape.of([*shape, _TWO]))
 
 
