@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Sequence
-from functools import cache
 from typing import Any
 
 from ovgpu.graph.element_type import Type
@@ -51,8 +51,7 @@ class Op(Node):
         sources: list[Output] = []
         for source in inputs or ():
             sources += source.outputs() if isinstance(source, Node) else [source]
-        kind: Any = type(self)
-        self._setup(_declaration_of(kind), sources, {})
+        self._setup(_declaration_of(self), sources, {})
 
     def get_type_info(self) -> DiscreteTypeInfo:
         """Name and version of the operation."""
@@ -92,13 +91,21 @@ def operation_name(kind: type[Op]) -> str:
     return own.name if own is not None else kind.__name__
 
 
-@cache
-def _declaration_of(kind: type[Op]) -> OpDeclaration:
-    def infer(*inputs: Value) -> Value:
-        """Defined by the class's ``validate_and_infer_types``."""
-        raise NotImplementedError(f"{kind.__name__} must define validate_and_infer_types")
+def _declaration_of(node: Op) -> OpDeclaration:
+    """The declaration of one object: what its outputs are depends on attributes that only it knows."""
+    reference = weakref.ref(node)
 
-    return OpDeclaration(operation_name(kind), 0, infer, factory="", domain="extension")
+    def infer(*inputs: Value) -> tuple[Value, ...]:
+        """As the class's ``validate_and_infer_types`` says, for a copy on inputs of these types and shapes."""
+        from ovgpu.graph.special import Parameter
+
+        origin = reference()
+        assert origin is not None
+        sources = [Parameter(value.type, value.shape).output(0) for value in inputs]
+        copied = origin.clone_with_new_inputs(sources)
+        return tuple(output.value for output in copied.outputs())
+
+    return OpDeclaration(operation_name(type(node)), 0, infer, factory="", domain="extension")
 
 
 def operations_of(extension: Any) -> Iterable[type[Op]]:

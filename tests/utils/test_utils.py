@@ -251,6 +251,34 @@ def test_operation_in_python() -> None:
     assert outputs[0].data.tolist() == [[3, 6]]
 
 
+@pytest.mark.parametrize("element_type", [ov.Type.f32, ov.Type.f16, ov.Type.i32])
+def test_operation_in_python_on_the_cpu(element_type: ov.Type) -> None:
+    import ovgpu.opset13 as ops
+
+    x = ops.parameter([-1, 2], element_type)
+    scale = Scale([ops.relu(x)], 3.0)
+    compiled = ov.Core().compile_model(ov.Model([ops.add(scale, scale)], [x], "m"), "CPU")
+    for rows in (1, 3):
+        data = np.array([[1, -2]] * rows, element_type.to_dtype())
+        assert compiled(data)[0].tolist() == [[6, 0]] * rows
+
+
+def test_operation_in_python_that_refuses() -> None:
+    class Refuses(Scale):
+        def clone_with_new_inputs(self, new_inputs: Any) -> Refuses:
+            return Refuses(new_inputs)
+
+        def evaluate(self, outputs: Any, inputs: Any) -> bool:
+            return False
+
+    import ovgpu.opset13 as ops
+
+    x = ops.parameter([2], np.float32)
+    compiled = ov.Core().compile_model(ov.Model([Refuses([x])], [x], "m"), "CPU")
+    with pytest.raises(RuntimeError, match="returned False"):
+        compiled(np.float32([1, 2]))
+
+
 def test_postponed_constant() -> None:
     made = []
 

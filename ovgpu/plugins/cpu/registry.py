@@ -223,4 +223,9 @@ def find_kernel(node: Node) -> Kernel | None:
     """The kernel for ``node``, or None when the CPU has none."""
     load_kernels()
     declaration = node.declaration
+    if declaration.domain == "extension":
+        from ovgpu.plugins.cpu.python_operation import bind_python_operation
+
+        computes = getattr(node, "has_evaluate", lambda: False)()
+        return Kernel(declaration.name, bind=bind_python_operation) if computes else None
     return _kernels.get((declaration.name, declaration.version)) or _kernels.get((declaration.name, None))
