@@ -12,6 +12,8 @@ from ovgpu.plugins.cpu.registry import Call, Step, binder
 
 
 def _conversion(x: np.ndarray, source: Type, target: Type, out: np.ndarray) -> Step:
+    if out.dtype == np.float32 and target in (Type.f16, Type.bf16):
+        target = Type.f32  # plans hold these types in float32, unrounded
     if is_plain(source, target):
         return partial(np.copyto, out, x, casting="unsafe")
     return lambda: np.copyto(out, convert_elements(x, source, target))
