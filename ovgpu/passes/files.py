@@ -58,8 +58,8 @@ class VisualizeTree(ModelPass):
     """Draws the graph with Graphviz.
 
     Args:
-        file_name: a ``.dot`` file, or a picture (``.svg``, ``.png``); a picture is drawn from ``<file_name>.dot``, which
-            stays beside it, when the program ``dot`` is installed.
+        file_name: a ``.dot`` file, or a picture (``.svg``, ``.png``); a picture is drawn from ``<file_name>.dot``,
+            which stays beside it, when the program ``dot`` is installed.
         nm: called with each node and the list of its Graphviz attributes, which it may change.
         dot_only: write only the ``.dot`` file.
     """
@@ -94,7 +94,7 @@ class VisualizeTree(ModelPass):
             for port in node.inputs():
                 source = port.get_source_output()
                 lines.append(
-                    f'    {source.node.get_name()} -> {node.get_name()} [label="{source.index} -> {port.get_index()}"]'
+                    f'    {source.node.get_name()} -> {node.get_name()} [label="{source.index}:{port.get_index()}"]'
                 )
         return "\n".join([*lines, "}", ""])
 

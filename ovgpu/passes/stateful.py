@@ -175,7 +175,9 @@ def _run_once(node: TensorIterator | Loop) -> None:
                 Constant.from_host(parameter.element_type, np.zeros(shape, dtype)).output(0),
             )
     for given in node.get_output_descriptions():
-        value = results[given.body_value_index].input_value(0)
+        result = results[given.body_value_index]
+        value = result.input_value(0)
+        value.tensor.set_names(value.tensor.names - {result.get_friendly_name()})
         node.output(given.output_index).replace(value)
 
 

@@ -80,8 +80,9 @@ def convert(source: Output, layout: Layout, target: Layout) -> Output:
         source = make_node("Unsqueeze", [source, axes.output(0)], 1).output(0)
         names = (*absent, *names)
     order = _matched(names, wanted, target)
-    axes = [i for i in order if i is not None]
-    return source if axes == sorted(axes) else transpose(source, axes)
+    permutation = [i for i in order if i is not None]
+    in_order = permutation == sorted(permutation)
+    return source if in_order else transpose(source, permutation)
 
 
 def transpose(source: Output, order: Sequence[int]) -> Output:
