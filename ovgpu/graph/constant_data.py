@@ -67,7 +67,7 @@ def type_of_array(array: Array) -> Type:
 
     Raises RuntimeError when there is none.
     """
-    if array.dtype.kind == "V":
+    if array.dtype.isbuiltin != 1:  # not numpy's own
         for candidate in (Type.bf16, Type.f8e4m3, Type.f8e5m2, Type.f8e8m0, Type.f4e2m1):
             if array.dtype == candidate.host_dtype:
                 return candidate
@@ -191,22 +191,23 @@ def public_array(constant: Constant) -> Array:
 
 
 def converted_data(constant: Constant, dtype: Any, copy: bool) -> Array:
-    """The data, or one number for each element in ``dtype``. Raises TypeError when numpy does not know ``dtype``."""
-    if dtype is None:
+    """The data as :func:`public_array` shows it, or one number for each element in another ``dtype``.
+
+    Raises TypeError when numpy does not know ``dtype``.
+    """
+    element_type = constant.get_element_type()
+    wanted = None if dtype is None else np.dtype(dtype)
+    if wanted is None or (wanted == element_type.to_dtype() and element_type is not Type.string):
         data = public_array(constant)
         return data.copy() if copy else data
-    wanted = np.dtype(dtype)
-    element_type = constant.get_element_type()
     if element_type is Type.string:
         strings = string_data.as_str if wanted.kind == "U" else string_data.as_bytes
         return strings(constant._storage)
     array = constant.host_array()
     if element_type is Type.nf4 and wanted.kind == "f":
-        array = NF4_NUMBERS[array]
-    if array.dtype == wanted:
-        return array.copy() if copy else array
+        array = np.asarray(NF4_NUMBERS[array])
     if wanted.kind in "biuf":
-        return convert_elements(array, type_of_array(array), Type(wanted))
+        return np.asarray(convert_elements(array, type_of_array(array), Type(wanted)))
     return array.astype(wanted)
 
 
@@ -214,7 +215,7 @@ def value_vector(constant: Constant) -> Array:
     """All values in one dimension. Raises RuntimeError for types that numpy cannot hold, and for i4."""
     element_type = constant.get_element_type()
     array = constant.host_array()
-    if element_type in (Type.nf4, Type.i4, Type.string) or array.dtype.kind == "V":
+    if element_type in (Type.nf4, Type.i4, Type.string) or array.dtype.isbuiltin != 1:
         raise RuntimeError("Unsupported data type!")
     flat = array.reshape(-1)
     return flat.astype(np.int8) if element_type is Type.boolean else flat

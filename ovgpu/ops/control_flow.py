@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ovgpu.graph.dimension import Dimension, make
+from ovgpu.graph.dimension import Dimension, make, mul
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.subgraph import If, Loop, TensorIterator
@@ -347,8 +347,8 @@ def _outputs(
                     f"No axis {description.axis} to concatenate along in {shape}",
                 )
                 dims = list(shape.dims)
-                part = description.part_size
-                dims[description.axis] = make(low * part, -1 if high is None else high * part)
+                count = make(low, -1 if high is None else high)
+                dims[description.axis] = mul(dims[description.axis], count)
                 shape = PartialShape.of(dims)
         elif low == 0 and description.body_value_index in initial:
             before = initial[description.body_value_index]
