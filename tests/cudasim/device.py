@@ -61,6 +61,7 @@ def bind(runtime_library: ctypes.CDLL, engine_library: ctypes.CDLL) -> None:
         ("set_compute_capability", [ctypes.c_int], None),
         ("set_memory_limit", [ctypes.c_int, size], None),
         ("set_execute_kernels", [ctypes.c_int], None),
+        ("set_checking", [ctypes.c_int], None),
         ("get_execute_kernels", [], ctypes.c_int),
         ("finish", [], None),
         ("reset", [], None),
@@ -103,6 +104,7 @@ def set_policy(policy: str = "lazy", seed: int | None = None) -> None:
 def configure_checks(check: int = CHECK_ALL, seed: int = 0, preempt: int = 0) -> None:
     """What checked kernel images look at (CHECK_* bits); seed 0: threads and blocks in order."""
     engine.cudasim_configure(ctypes.byref(Options(seed, check, preempt)))
+    runtime.cudasim_set_checking(int(bool(check)))
 
 
 def set_architecture(arch: int) -> None:

@@ -18,6 +18,7 @@ struct Kernel {
   std::string name;
   int device;
   const cudasim_kernel* code;
+  bool checked; // built with checkers
   std::shared_ptr<std::vector<uint64_t>> variables; // addresses, of the module
   unsigned max_dynamic_shared = 49152;
 };
@@ -72,6 +73,9 @@ void execute(const Kernel& k, const void* params, LaunchRecord& record) {
   cudasim_launch_statistics statistics{};
   unsigned reports = cudasim_run(&launch, &statistics);
   record.executed = true;
+  if (m.checking && !k.checked) // loaded before the checks were on: what it wrote is not known to the checker
+    for (auto& a : m.allocations)
+      cudasim_mark_written(a.second.address, a.second.bytes);
   record.bytes_read += statistics.bytes_read;
   record.bytes_written += statistics.bytes_written;
   m.counters.kernel_bytes_read += statistics.bytes_read;
@@ -194,6 +198,7 @@ CUresult cuModuleGetFunction(CUfunction* function, CUmodule module, const char* 
     slot->name = name;
     slot->device = m->device;
     slot->code = code;
+    slot->checked = m->image->checked;
     slot->variables = m->variables;
   }
   *function = (CUfunction)slot.get();

@@ -166,6 +166,7 @@ struct Machine {
   Policy policy = LAZY;
   uint64_t random = 1;
   bool execute_kernels = true; // false: launches are recorded only
+  bool checking = false;       // kernels loaded now are built with checkers
   int compute_capability = 86;
   std::vector<std::shared_ptr<Capture>> captures;
   std::map<uint64_t, Allocation> allocations;

@@ -33,6 +33,10 @@ void cudasim_set_execute_kernels(int on) {
   Guard guard(machine().lock);
   machine().execute_kernels = on;
 }
+void cudasim_set_checking(int on) {
+  Guard guard(machine().lock);
+  machine().checking = on;
+}
 int cudasim_get_execute_kernels() { return machine().execute_kernels; }
 
 // Runs everything that is pending.
