@@ -67,13 +67,19 @@ class Node:
     """
 
     def __init__(
-        self, declaration: OpDeclaration, inputs: Iterable[Output], attributes: dict[str, Any] | None = None
+        self,
+        declaration: OpDeclaration,
+        inputs: Iterable[Output],
+        attributes: dict[str, Any] | None = None,
     ) -> None:
         self._setup(declaration, inputs, attributes)
         self.validate_and_infer_types()
 
     def _setup(
-        self, declaration: OpDeclaration, inputs: Iterable[Output], attributes: dict[str, Any] | None
+        self,
+        declaration: OpDeclaration,
+        inputs: Iterable[Output],
+        attributes: dict[str, Any] | None,
     ) -> None:
         """Everything but inference, which operations written in Python start themselves."""
         self._declaration = declaration
@@ -93,7 +99,9 @@ class Node:
         """Recompute the types and shapes of the outputs. Raises RuntimeError naming this node."""
         inputs = [slot.source.value for slot in self._input_slots]
         try:
-            values = self._declaration.infer_values(cast("list[Value | None]", inputs), self.attributes)
+            values = self._declaration.infer_values(
+                cast("list[Value | None]", inputs), self.attributes
+            )
         except RuntimeError as error:
             raise RuntimeError(self._validation_message(error)) from error
         self._set_values(values)
@@ -172,7 +180,11 @@ class Node:
     def get_attributes(self) -> dict[str, Any]:
         """Attributes by name (a copy); element types as their names, shapes as lists with -1 for what is unknown."""
         spelling = self._declaration.attribute_names
-        return {spelling.get(k, k): public_attribute(v) for k, v in self.attributes.items()}
+        return {
+            spelling.get(k, k): public_attribute(v)
+            for k, v in self.attributes.items()
+            if v is not None
+        }
 
     def set_attribute(self, name: str, value: Any) -> None:
         """Change one attribute; unknown names are ignored, as attribute visitors do."""
@@ -200,7 +212,9 @@ class Node:
 
     def _checked_input(self, index: int) -> _InputSlot:
         if not 0 <= index < len(self._input_slots):
-            raise RuntimeError(f"node index is out of range: {index} of {len(self._input_slots)} inputs")
+            raise RuntimeError(
+                f"node index is out of range: {index} of {len(self._input_slots)} inputs"
+            )
         return self._input_slots[index]
 
     def input(self, input_index: int) -> Input:
@@ -253,7 +267,9 @@ class Node:
 
     def _checked_output(self, index: int) -> DescriptorTensor:
         if not 0 <= index < len(self._outputs):
-            raise RuntimeError(f"node index is out of range: {index} of {len(self._outputs)} outputs")
+            raise RuntimeError(
+                f"node index is out of range: {index} of {len(self._outputs)} outputs"
+            )
         return self._outputs[index]
 
     def output(self, output_index: int) -> Output:
@@ -325,7 +341,12 @@ class Node:
     def set_rt_info(self, value: Any, key: str) -> None:
         self.rt_info[key] = value if isinstance(value, OVAny) else OVAny(value)
 
-    def evaluate(self, output_values: Any, input_values: Any, evaluationContext: Any = None) -> bool:  # noqa: N803
+    def evaluate(
+        self,
+        output_values: Any,
+        input_values: Any,
+        evaluationContext: Any = None,  # noqa: N803
+    ) -> bool:
         """Compute this operation on tensors; False when no kernel exists. Outputs are resized."""
         from ovgpu.plugins.cpu.evaluate import evaluate_node
 
@@ -388,7 +409,9 @@ def _python_operand(value: Any) -> Any:
     return value
 
 
-def make_node(name: str, inputs: Iterable[Output | Node], opset: int | str = 16, **attributes: Any) -> Node:
+def make_node(
+    name: str, inputs: Iterable[Output | Node], opset: int | str = 16, **attributes: Any
+) -> Node:
     """Build a node of operation ``name`` in its newest version within ``opset``.
 
     Raises RuntimeError for an unknown operation, wrong inputs or attributes.

@@ -11,8 +11,9 @@ from ovgpu.graph.interval import Interval
 from ovgpu.graph.node import Node
 from ovgpu.graph.special import Constant
 from ovgpu.graph.value import Value
+from ovgpu.ops.broadcasting import check_real, single_rule
 from ovgpu.ops.declaration import check, op, registry
-from ovgpu.ops.elementwise import check_real, declare_unary, single_rule
+from ovgpu.ops.elementwise import declare_unary
 from ovgpu.ops.factory import as_output, custom_factory
 
 Approximation = Literal["ERF", "TANH"]

@@ -11,8 +11,8 @@ from ovgpu.graph.element_type import Type
 from ovgpu.graph.interval import Interval
 from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
-from ovgpu.ops.declaration import check, op, registry
-from ovgpu.ops.elementwise import (
+from ovgpu.ops.broadcasting import (
+    BROADCAST_NAMES,
     AutoBroadcast,
     broadcast_shapes,
     check_real,
@@ -20,6 +20,7 @@ from ovgpu.ops.elementwise import (
     same_types,
     single_rule,
 )
+from ovgpu.ops.declaration import check, op, registry
 from ovgpu.ops.factory import as_output, build_factory, custom_factory
 
 _FALSE, _TRUE, _EITHER = Interval(0, 0), Interval(1, 1), Interval(0, 1)
@@ -48,9 +49,17 @@ def _declare_comparison(
     exact: Any,
     bounded: Callable[[Interval, Interval], Interval],
 ) -> None:
-    def infer(a: Value, b: Value, *, auto_broadcast: AutoBroadcast = "numpy") -> Value:
+    def infer(
+        a: Value,
+        b: Value,
+        *,
+        auto_broadcast: AutoBroadcast = "numpy",
+        auto_broadcast_axis: int | None = None,
+    ) -> Value:
         same_types(a, b)
-        return Value(Type.boolean, broadcast_shapes(a.shape, b.shape, auto_broadcast))
+        return Value(
+            Type.boolean, broadcast_shapes(a.shape, b.shape, auto_broadcast, auto_broadcast_axis)
+        )
 
     infer.__doc__ = f"{name}-1: whether a {symbol} b, for each pair of elements, with broadcasting."
     op(
@@ -58,6 +67,7 @@ def _declare_comparison(
         "1",
         factory=f"{factory}(left_node, right_node, auto_broadcast='NUMPY')",
         python_names={"left_node": "a", "right_node": "b"},
+        attribute_names=BROADCAST_NAMES,
         values=pair_rule(exact, bounded),
     )(infer)
 
@@ -85,12 +95,20 @@ def _declare_logical(
     bounded: Callable[[Interval, Interval], Interval],
     factory: str,
 ) -> None:
-    def infer(a: Value, b: Value, *, auto_broadcast: AutoBroadcast = "numpy") -> Value:
+    def infer(
+        a: Value,
+        b: Value,
+        *,
+        auto_broadcast: AutoBroadcast = "numpy",
+        auto_broadcast_axis: int | None = None,
+    ) -> Value:
         check(
             same_types(a, b) in (Type.boolean, Type.dynamic),
             f"Operands for logical operators must have boolean element type but have {a.type.to_string()}.",
         )
-        return Value(Type.boolean, broadcast_shapes(a.shape, b.shape, auto_broadcast))
+        return Value(
+            Type.boolean, broadcast_shapes(a.shape, b.shape, auto_broadcast, auto_broadcast_axis)
+        )
 
     infer.__doc__ = f"{name}-{opset}: {formula} for each pair of booleans, with broadcasting."
     op(
@@ -98,6 +116,7 @@ def _declare_logical(
         opset,
         factory=factory and f"{factory}(left_node, right_node, auto_broadcast='NUMPY')",
         python_names={"left_node": "a", "right_node": "b"},
+        attribute_names=BROADCAST_NAMES,
         values=pair_rule(exact, bounded),
     )(infer)
 

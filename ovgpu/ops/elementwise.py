@@ -9,138 +9,37 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ovgpu.graph import dimension as dimensions
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.interval import Interval
-from ovgpu.graph.partial_shape import PartialShape, broadcast_numpy, merge
 from ovgpu.graph.value import Value
+from ovgpu.ops.broadcasting import (
+    BROADCAST_NAMES,
+    AutoBroadcast,
+    broadcast_shapes,
+    check_arithmetic,
+    check_real,
+    monotonic,
+    pair_rule,
+    same_types,
+    single_rule,
+)
 from ovgpu.ops.declaration import check, op, registry
 from ovgpu.ops.factory import build_factory, custom_factory
-from ovgpu.ops.value_rules import ArrayFunction, arrays_of, each, each_pair
+from ovgpu.ops.value_rules import ArrayFunction, arrays_of, each_pair
 
-AutoBroadcast = Literal["none", "explicit", "numpy", "pdpd"]
 RoundMode = Literal["half_to_even", "half_away_from_zero"]
 
 
-# ---- shapes and types -----------------------------------------------------------------------------------------------
-def broadcast_shapes(a: PartialShape, b: PartialShape, auto_broadcast: str) -> PartialShape:
-    """Shape of an elementwise result. Raises OpError when the shapes do not fit.
-
-    ``numpy`` aligns at the last dimension and stretches both ways, ``pdpd`` aligns at the first one and stretches only
-    ``b``, ``none`` and ``explicit`` want equal shapes.
-    """
-    if auto_broadcast == "numpy":
-        result = broadcast_numpy(a, b)
-    elif auto_broadcast == "pdpd":
-        result = _broadcast_pdpd(a, b)
-    else:
-        result = merge(a, b)
-    check(result is not None, f"Argument shapes are inconsistent: {a} and {b}")
-    assert result is not None
-    return result
-
-
-def _broadcast_pdpd(a: PartialShape, b: PartialShape) -> PartialShape | None:
-    if a.rank_length is None or b.rank_length is None:
-        return PartialShape.dynamic()
-    if b.rank_length > a.rank_length:
-        return None
-    result = list(a.dims)
-    for axis, dim in enumerate(b.dims):
-        if dim.is_static and dim.get_length() == 1:
-            result[axis] = dimensions.make(*result[axis].interval())  # OpenVINO drops its symbol
-            continue
-        merged = dimensions.merge(dim, result[axis])  # the symbol of b stays
-        if merged is None or (result[axis].is_static and result[axis].get_length() == 1):
-            return None
-        result[axis] = merged
-    return PartialShape.of(result)
-
-
-def same_types(a: Value, b: Value) -> Type:
-    """The one element type of two arguments. Raises OpError when they differ."""
-    merged = a.type.merge(b.type)
-    check(
-        merged is not None,
-        "Arguments do not have the same element type "
-        f"(arg0 element type: {a.type.to_string()}, arg1 element type: {b.type.to_string()}).",
-    )
-    assert merged is not None
-    return merged
-
-
-def check_arithmetic(element_type: Type) -> None:
-    """Check that numbers of this type can be computed with."""
-    check(
-        element_type not in (Type.boolean, Type.string),
-        f"Arguments cannot have {element_type.to_string()} element type.",
-    )
-
-
-def check_real(element_type: Type, name: str) -> None:
-    """Check that the type is floating-point, or not known yet."""
-    check(
-        element_type.is_real() or element_type is Type.dynamic,
-        f"{name} takes floating-point elements, got {element_type.to_string()}",
-    )
-
-
 # ---- values of shape subgraphs --------------------------------------------------------------------------------------
-def pair_rule(
-    exact: ArrayFunction, bounded: Callable[[Interval, Interval], Any] | None
-) -> Callable[..., Any]:
-    """Value rule of a binary operation: ``exact`` on arrays of numbers, ``bounded`` on pairs of intervals."""
-    on_intervals = None if bounded is None else each_pair(bounded)
-
-    def rule(a: Value, b: Value, *, auto_broadcast: str = "numpy", **_: Any) -> Any:
-        arrays = arrays_of(a, b)
-        if arrays is None:
-            return None
-        left, right = arrays
-        assert left is not None
-        assert right is not None
-        if auto_broadcast == "pdpd":
-            right = right.reshape(right.shape + (1,) * (left.ndim - right.ndim))
-        if left.dtype != object:
-            with np.errstate(all="ignore"):
-                return np.asarray(exact(left, right))
-        return None if on_intervals is None else np.asarray(on_intervals(left, right), dtype=object)
-
-    return rule
-
-
-def single_rule(
-    exact: ArrayFunction, bounded: Callable[[Interval], Any] | None = None
-) -> Callable[..., Any]:
-    """Value rule of a unary operation: ``exact`` on an array of numbers, ``bounded`` on each interval."""
-    on_intervals = None if bounded is None else each(bounded)
-
-    def rule(x: Value, **_: Any) -> Any:
-        elements = x.elements
-        if elements is None:
-            return None
-        if elements.dtype != object:
-            with np.errstate(all="ignore"):
-                return np.asarray(exact(elements))
-        return None if on_intervals is None else np.asarray(on_intervals(elements), dtype=object)
-
-    return rule
-
-
-def monotonic(function: Callable[[Any], Any]) -> Callable[[Interval], Interval]:
-    """The image of an interval under a non-decreasing function of numbers."""
-    return lambda x: x.map_monotonic(function)
-
-
-def _divide_values(a: Value, b: Value, *, auto_broadcast: str, m_pythondiv: bool) -> Any:
+def _divide_values(a: Value, b: Value, *, m_pythondiv: bool, **broadcast: Any) -> Any:
     if a.type.is_real():
-        return pair_rule(np.divide, Interval.__truediv__)(a, b, auto_broadcast=auto_broadcast)
+        return pair_rule(np.divide, Interval.__truediv__)(a, b, **broadcast)
     divisor = b.known
     if divisor is not None and not divisor.all():
         return None
     exact = np.floor_divide if m_pythondiv else truncated_divide
     bounded = Interval.__floordiv__ if m_pythondiv else Interval.truncated_divide
-    return pair_rule(exact, bounded)(a, b, auto_broadcast=auto_broadcast)
+    return pair_rule(exact, bounded)(a, b, **broadcast)
 
 
 def truncated_divide(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -181,16 +80,29 @@ def _declare_binary(
     values: Callable[..., Any] | None,
     names: tuple[str, str] = ("left_node", "right_node"),
 ) -> None:
-    def infer(a: Value, b: Value, *, auto_broadcast: AutoBroadcast = "numpy") -> Value:
+    def infer(
+        a: Value,
+        b: Value,
+        *,
+        auto_broadcast: AutoBroadcast = "numpy",
+        auto_broadcast_axis: int | None = None,
+    ) -> Value:
         element_type = same_types(a, b)
         check_arithmetic(element_type)
-        return Value(element_type, broadcast_shapes(a.shape, b.shape, auto_broadcast))
+        return Value(
+            element_type, broadcast_shapes(a.shape, b.shape, auto_broadcast, auto_broadcast_axis)
+        )
 
     infer.__doc__ = f"{name}-1: {formula} for each pair of elements, with broadcasting."
     factory = f"{_factory_name(name)}({names[0]}, {names[1]}, auto_broadcast='NUMPY')"
-    op(name, "1", factory=factory, python_names={names[0]: "a", names[1]: "b"}, values=values)(
-        infer
-    )
+    op(
+        name,
+        "1",
+        factory=factory,
+        python_names={names[0]: "a", names[1]: "b"},
+        attribute_names=BROADCAST_NAMES,
+        values=values,
+    )(infer)
 
 
 def _factory_name(name: str) -> str:
@@ -214,14 +126,22 @@ _declare_binary(
 
 
 @op("Divide", "1", factory="divide(left_node, right_node, auto_broadcast='NUMPY')",
-    python_names={"left_node": "a", "right_node": "b"}, values=_divide_values)  # fmt: skip
+    python_names={"left_node": "a", "right_node": "b"}, attribute_names=BROADCAST_NAMES,
+    values=_divide_values)  # fmt: skip
 def divide(
-    a: Value, b: Value, *, auto_broadcast: AutoBroadcast = "numpy", m_pythondiv: bool = True
+    a: Value,
+    b: Value,
+    *,
+    auto_broadcast: AutoBroadcast = "numpy",
+    auto_broadcast_axis: int | None = None,
+    m_pythondiv: bool = True,
 ) -> Value:
     """Divide-1: a / b. Integer quotients are rounded down (``m_pythondiv``) or toward zero."""
     element_type = same_types(a, b)
     check_arithmetic(element_type)
-    return Value(element_type, broadcast_shapes(a.shape, b.shape, auto_broadcast))
+    return Value(
+        element_type, broadcast_shapes(a.shape, b.shape, auto_broadcast, auto_broadcast_axis)
+    )
 
 
 # ---- bitwise operations ---------------------------------------------------------------------------------------------
@@ -230,14 +150,22 @@ def _declare_bitwise(
 ) -> None:
     names = ("left_node", "right_node") if boolean else ("arg0", "arg1")
 
-    def infer(a: Value, b: Value, *, auto_broadcast: AutoBroadcast = "numpy") -> Value:
+    def infer(
+        a: Value,
+        b: Value,
+        *,
+        auto_broadcast: AutoBroadcast = "numpy",
+        auto_broadcast_axis: int | None = None,
+    ) -> Value:
         element_type = same_types(a, b)
         allowed = not element_type.is_real() and (boolean or element_type is not Type.boolean)
         check(
             allowed,
             f"{name} takes integers{' or booleans' if boolean else ''}, got {element_type.to_string()}",
         )
-        return Value(element_type, broadcast_shapes(a.shape, b.shape, auto_broadcast))
+        return Value(
+            element_type, broadcast_shapes(a.shape, b.shape, auto_broadcast, auto_broadcast_axis)
+        )
 
     infer.__doc__ = f"{name}-{opset}: {formula} for each pair of elements, with broadcasting."
     factory = f"{_factory_name(name)}({names[0]}, {names[1]}, auto_broadcast='NUMPY')"
@@ -246,6 +174,7 @@ def _declare_bitwise(
         opset,
         factory=factory,
         python_names={names[0]: "a", names[1]: "b"},
+        attribute_names=BROADCAST_NAMES,
         values=pair_rule(exact, None),
     )(infer)
 
@@ -360,7 +289,9 @@ def identity(data: Value) -> Value:
 
 
 # ---- Select ---------------------------------------------------------------------------------------------------------
-def _select_values(condition: Value, then: Value, otherwise: Value, *, auto_broadcast: str) -> Any:
+def _select_values(
+    condition: Value, then: Value, otherwise: Value, *, auto_broadcast: str, **_: Any
+) -> Any:
     arrays = arrays_of(then, otherwise)
     if arrays is None or auto_broadcast == "pdpd":
         return None
@@ -378,9 +309,14 @@ def _select_values(condition: Value, then: Value, otherwise: Value, *, auto_broa
 
 @op("Select", "1", factory="select(cond, then_node, else_node, auto_broadcast='numpy')",
     python_names={"cond": "condition", "then_node": "then", "else_node": "otherwise"},
-    values=_select_values)  # fmt: skip
+    values=_select_values, attribute_names=BROADCAST_NAMES)  # fmt: skip
 def select(
-    condition: Value, then: Value, otherwise: Value, *, auto_broadcast: AutoBroadcast = "numpy"
+    condition: Value,
+    then: Value,
+    otherwise: Value,
+    *,
+    auto_broadcast: AutoBroadcast = "numpy",
+    auto_broadcast_axis: int | None = None,
 ) -> Value:
     """Select-1: elements of ``then`` where ``condition`` holds, of ``otherwise`` elsewhere."""
     check(
@@ -390,9 +326,12 @@ def select(
     element_type = then.type.merge(otherwise.type)
     check(element_type is not None, "Argument 1 and 2 element types must match.")
     assert element_type is not None
-    shape = broadcast_shapes(then.shape, otherwise.shape, auto_broadcast)
+    shape = broadcast_shapes(then.shape, otherwise.shape, auto_broadcast, auto_broadcast_axis)
     if auto_broadcast == "pdpd":
-        return Value(element_type, broadcast_shapes(shape, condition.shape, auto_broadcast))
+        return Value(
+            element_type,
+            broadcast_shapes(shape, condition.shape, auto_broadcast, auto_broadcast_axis),
+        )
     return Value(element_type, broadcast_shapes(condition.shape, shape, auto_broadcast))
 
 

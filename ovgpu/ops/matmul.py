@@ -9,8 +9,8 @@ from ovgpu.graph.dimension import Dimension
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.partial_shape import PartialShape, broadcast_numpy, merge
 from ovgpu.graph.value import Value
+from ovgpu.ops.broadcasting import check_real, same_types
 from ovgpu.ops.declaration import OpError, check, op
-from ovgpu.ops.elementwise import check_real, same_types
 
 
 @op("MatMul", "1", factory="matmul(data_a, data_b, transpose_a, transpose_b)",

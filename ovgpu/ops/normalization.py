@@ -9,8 +9,8 @@ from ovgpu.graph.dimension import Dimension
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.value import Value
+from ovgpu.ops.broadcasting import check_real
 from ovgpu.ops.declaration import check, op
-from ovgpu.ops.elementwise import check_real
 from ovgpu.ops.reduction import normal_axes
 
 EpsilonMode = Literal["INSIDE_SQRT", "OUTSIDE_SQRT"]

@@ -6,12 +6,13 @@ from typing import Literal
 
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.value import Value
-from ovgpu.ops.declaration import check, op
-from ovgpu.ops.elementwise import (
+from ovgpu.ops.broadcasting import (
+    BROADCAST_NAMES,
     AutoBroadcast,
     broadcast_shapes,
     same_types,
 )
+from ovgpu.ops.declaration import check, op
 
 Float8 = Literal["f8e4m3", "f8e5m2"]
 
@@ -20,6 +21,7 @@ Float8 = Literal["f8e4m3", "f8e5m2"]
     "FakeQuantize",
     "1",
     factory="fake_quantize(data, input_low, input_high, output_low, output_high, levels, auto_broadcast='NUMPY')",
+    attribute_names=BROADCAST_NAMES,
 )
 def fake_quantize(
     data: Value,
@@ -30,6 +32,7 @@ def fake_quantize(
     *,
     levels: int,
     auto_broadcast: AutoBroadcast = "numpy",
+    auto_broadcast_axis: int | None = None,
 ) -> Value:
     """FakeQuantize-1: the nearest of ``levels`` equidistant numbers.
 
@@ -38,7 +41,7 @@ def fake_quantize(
     the data.
     """
     for limit in (input_low, input_high, output_low, output_high):
-        broadcast_shapes(data.shape, limit.shape, auto_broadcast)
+        broadcast_shapes(data.shape, limit.shape, auto_broadcast, auto_broadcast_axis)
     return Value(data.type, data.shape)
 
 

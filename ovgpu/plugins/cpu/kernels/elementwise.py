@@ -16,6 +16,7 @@ import numpy as np
 
 from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
+from ovgpu.ops.broadcasting import align_pdpd
 from ovgpu.ops.elementwise import power, round_half_away, truncated_divide
 from ovgpu.plugins.cpu.kernels.special_functions import erf, erf_inverse
 from ovgpu.plugins.cpu.registry import Call, Step, binder, kernel, view
@@ -28,8 +29,8 @@ def aligned(call: Call) -> list[np.ndarray]:
     """The inputs, reshaped so that numpy broadcasting does what ``auto_broadcast`` says."""
     arrays = [a for a in call.inputs if a is not None]
     if call.attributes.get("auto_broadcast") == "pdpd":
-        rank = call.outputs[0].ndim  # "pdpd" aligns the first dimensions, numpy the last ones
-        arrays = [a.reshape(a.shape + (1,) * (rank - a.ndim)) for a in arrays]
+        rank, axis = call.outputs[0].ndim, call.attributes["auto_broadcast_axis"]
+        arrays = [align_pdpd(a, rank, axis) if a.ndim < rank else a for a in arrays]
     return arrays
 
 

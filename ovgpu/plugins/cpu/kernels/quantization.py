@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ovgpu.graph.element_type import Type
+from ovgpu.ops.broadcasting import align_pdpd
 from ovgpu.plugins.cpu.registry import kernel
 
 _LARGEST = {"f8e4m3": 448.0, "f8e5m2": 57344.0}
@@ -20,11 +21,12 @@ def fake_quantize(
     *,
     levels: int,
     auto_broadcast: str,
+    auto_broadcast_axis: int | None,
     out: np.ndarray,
 ) -> None:
     limits = [input_low, input_high, output_low, output_high]
     if auto_broadcast == "pdpd":
-        limits = [limit.reshape(limit.shape + (1,) * (x.ndim - limit.ndim)) for limit in limits]
+        limits = [align_pdpd(limit, x.ndim, auto_broadcast_axis) for limit in limits]
     input_low, input_high, output_low, output_high = limits
     exact = out.dtype.kind == "f"
     result = out if exact else np.empty(out.shape)
