@@ -145,10 +145,7 @@ def _match_optional(node: Optional, value: Output, state: _State) -> bool:
         if _match_inputs(node, value.node, attempt):
             state.take(attempt)
             return True
-    if inputs:
-        return _match(inputs[0], value, state)
-    state.matched.append(value)
-    return True
+    return bool(inputs) and _match(inputs[0], value, state)
 
 
 def _match_inputs(pattern: Node, node: Node, state: _State) -> bool:

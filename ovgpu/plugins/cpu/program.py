@@ -110,8 +110,10 @@ class Program:
         self.instructions.append(Instruction(node, kernel, inputs, outputs, bodies=bodies))
 
     def _last_uses(self) -> list[int]:
-        """For each tensor the last instruction that reads it (-1: none; the end for outputs)."""
+        """For each tensor the last instruction that reads it (-1: none; the end for outputs; 0 at least for inputs)."""
         last = [-1] * len(self.tensors)
+        for number in self.inputs:
+            last[number] = 0  # all inputs are written before anything runs: one that is not read has its place too
         for index, instruction in enumerate(self.instructions):
             for number in (*instruction.inputs, *instruction.outputs):
                 last[number] = index
