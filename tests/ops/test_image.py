@@ -10,6 +10,10 @@ from ops.differential import cases, data
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-4}
 
 
+#: Without "at least", where OpenVINO divides the largest integer instead of knowing no bound.
+DIVIDED = ("dynamic", "bounded", "rank", "first rank", "batch", "last dimension")
+
+
 def _grids():
     for mode, padding, align in itertools.product(
         ("bilinear", "bicubic", "nearest"), ("zeros", "border", "reflection"), (True, False)
@@ -21,7 +25,7 @@ def _grids():
 
 def _colours():
     for name in ("nv12_to_rgb", "nv12_to_bgr", "i420_to_rgb", "i420_to_bgr"):
-        yield from cases(name, data([2, 6, 4, 1], "f32", 0, 255), opset=8, **TOLERANCE)
+        yield from cases(name, data([2, 6, 4, 1], "f32", 0, 255), opset=8, relax=DIVIDED, **TOLERANCE)
     for name in ("nv12_to_rgb", "nv12_to_bgr"):
         yield from cases(name, data([2, 4, 6, 1], "f32", 0, 255), data([2, 2, 3, 2], "f32", 0, 255), opset=8,
                          **TOLERANCE)  # fmt: skip
@@ -33,8 +37,8 @@ def _colours():
 CASES = [
     *_grids(),
     *_colours(),
-    *cases("reorg_yolo", data([2, 8, 4, 6]), [2], opset=2),
-    *cases("reorg_yolo", data([1, 9, 6, 3]), [3], opset=2),
+    *cases("reorg_yolo", data([2, 8, 4, 6]), [2], opset=2, relax=DIVIDED),
+    *cases("reorg_yolo", data([1, 9, 6, 3]), [3], opset=2, relax=DIVIDED),
     *cases(
         "region_yolo",
         data([2, 30, 4, 5]),
