@@ -55,11 +55,20 @@ class CublasLt:
         }
         for name, value in attributes.items():
             number, kind = kinds[name]
-            self.set("MatmulDesc", made, number, kind(EPILOGUE[value] if name == "epilogue" else value))
+            self.set(
+                "MatmulDesc", made, number, kind(EPILOGUE[value] if name == "epilogue" else value)
+            )
         return made
 
     def layout(
-        self, dtype: int, rows: int, columns: int, ld: int, order: int = 0, batch: int = 1, stride: int = 0
+        self,
+        dtype: int,
+        rows: int,
+        columns: int,
+        ld: int,
+        order: int = 0,
+        batch: int = 1,
+        stride: int = 0,
     ) -> ctypes.c_void_p:
         made = ctypes.c_void_p()
         sizes = ctypes.c_uint64(rows), ctypes.c_uint64(columns), ctypes.c_int64(ld)
@@ -78,10 +87,23 @@ class CublasLt:
     ) -> list[HeuristicResult]:
         preference = ctypes.c_void_p()
         self.call("cublasLtMatmulPreferenceCreate", ctypes.byref(preference))
-        self.set("MatmulPreference", preference, PREF_MAX_WORKSPACE_BYTES, ctypes.c_uint64(workspace))
+        self.set(
+            "MatmulPreference", preference, PREF_MAX_WORKSPACE_BYTES, ctypes.c_uint64(workspace)
+        )
         results = (HeuristicResult * requested)()
         returned = ctypes.c_int()
-        things = (self.handle, desc, a, b, c, d, preference, requested, results, ctypes.byref(returned))
+        things = (
+            self.handle,
+            desc,
+            a,
+            b,
+            c,
+            d,
+            preference,
+            requested,
+            results,
+            ctypes.byref(returned),
+        )
         try:
             self.call("cublasLtMatmulAlgoGetHeuristic", *things)
         finally:

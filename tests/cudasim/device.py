@@ -160,7 +160,9 @@ def counting() -> Iterator[dict[str, int]]:
     grown.update((name, value - before[name]) for name, value in counters().items())
 
 
-def inject_fault(point: str, nth: int = 1, error: int = LAUNCH_FAILURE, sticky: bool = False) -> None:
+def inject_fault(
+    point: str, nth: int = 1, error: int = LAUNCH_FAILURE, sticky: bool = False
+) -> None:
     """Make the nth call from now fail.
 
     Args:

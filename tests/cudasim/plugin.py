@@ -1,15 +1,16 @@
-"""pytest plugin: tests marked ``gpu_sim`` run on simulated CUDA devices, or on real ones where there are some.
+"""pytest plugin: tests marked ``gpu_sim`` run on simulated CUDA devices, or on real ones if there are any.
 
-Registered in the root ``conftest.py`` (``pytest_plugins = ["cudasim.plugin"]``). A marked test just imports CuPy, at the
-top of its module or inside. Each marked test runs once per combination of what its marker, else the command line, names:
+Registered in the root ``conftest.py``. A marked test just imports CuPy, at the top of its module or inside. It
+runs once per combination of what its marker, else the command line, names::
 
-    @pytest.mark.gpu_sim                                          # --cudasim-policy, --cudasim-arch, --cudasim-check
+    @pytest.mark.gpu_sim                     # --cudasim-policy, --cudasim-arch, --cudasim-check
     @pytest.mark.gpu_sim(policy=["lazy", "random:7"], arch=[80, 90], check=[False, True])
 
-After each test its pending work is finished; a checker's report, a kernel that could not be translated or a lost device
-fails it. Fixtures: ``gpu_policy``, ``gpu_arch``, ``gpu_check`` say what the running test got, ``cudasim`` is the module
-``cudasim.device`` (counters, faults, traces). On real hardware marked tests run unchanged, once each; those that ask for
-``cudasim`` control the simulation itself and are deselected, with their number in the header.
+After each test its pending work is finished; a checker's report, a kernel that could not be translated or a
+lost device fails it. Fixtures: ``gpu_policy``, ``gpu_arch``, ``gpu_check`` say what the running test got,
+``cudasim`` is the module ``cudasim.device`` (counters, faults, traces), ``gpu_problems`` the same for tests that
+cause problems on purpose. On real hardware marked tests run unchanged, once each; those that ask for ``cudasim``
+control the simulation itself and are deselected, as pytest's summary then says.
 """
 
 from __future__ import annotations
@@ -48,9 +49,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="auto",
         help="auto: real devices where there are some; always: simulated ones",
     )
-    group.addoption("--cudasim-policy", default="lazy", help="lazy, eager, random:SEED; several with commas")
+    group.addoption(
+        "--cudasim-policy", default="lazy", help="lazy, eager, random:SEED; several with commas"
+    )
     group.addoption("--cudasim-arch", default="86", help="compute capabilities, with commas")
-    group.addoption("--cudasim-check", default="no", choices=("no", "yes", "both"), help="build with checkers")
+    group.addoption(
+        "--cudasim-check", default="no", choices=("no", "yes", "both"), help="build with checkers"
+    )
 
 
 _hardware = False
@@ -58,7 +63,9 @@ _hardware = False
 
 def pytest_configure(config: pytest.Config) -> None:
     global _hardware
-    config.addinivalue_line("markers", "gpu_sim(policy, arch, check): runs GPU code, on simulated devices if need be")
+    config.addinivalue_line(
+        "markers", "gpu_sim(policy, arch, check): runs GPU code, on simulated devices if need be"
+    )
     _hardware = config.getoption("--cudasim") == "auto" and install.real_gpu_count() > 0
     if not _hardware and "cupy" not in sys.modules:
         install.install_on_import()
@@ -77,7 +84,9 @@ def _as_list(value: Any) -> list[Any]:
 def _modes(marker: pytest.Mark, config: pytest.Config) -> list[Mode]:
     if _hardware:
         return [Mode("", 0, False, simulated=False)]
-    check = {"no": [False], "yes": [True], "both": [False, True]}[config.getoption("--cudasim-check")]
+    check = {"no": [False], "yes": [True], "both": [False, True]}[
+        config.getoption("--cudasim-check")
+    ]
     policies = config.getoption("--cudasim-policy").split(",")
     arches = [int(a) for a in config.getoption("--cudasim-arch").split(",")]
     chosen = (
@@ -87,7 +96,9 @@ def _modes(marker: pytest.Mark, config: pytest.Config) -> list[Mode]:
     )
     unknown = marker.kwargs.keys() - {"policy", "arch", "check"}
     if unknown or marker.args:
-        raise pytest.UsageError(f"gpu_sim takes policy, arch and check, not {sorted(unknown)} {marker.args}")
+        raise pytest.UsageError(
+            f"gpu_sim takes policy, arch and check, not {sorted(unknown)} {marker.args}"
+        )
     return [Mode(*combination) for combination in itertools.product(*chosen)]
 
 
@@ -130,7 +141,9 @@ def gpu_mode(request: pytest.FixtureRequest) -> Iterator[Mode | None]:
     problems = [*device.reports().splitlines(), *images.failures, *lost]
     device.reset()
     if problems and not request.node.stash.get(expects_problems, False):
-        pytest.fail("on the simulated device:\n" + "\n".join(dict.fromkeys(problems)), pytrace=False)
+        pytest.fail(
+            "on the simulated device:\n" + "\n".join(dict.fromkeys(problems)), pytrace=False
+        )
 
 
 expects_problems = pytest.StashKey[bool]()
@@ -171,5 +184,3 @@ def gpu_problems(request: pytest.FixtureRequest, cudasim: types.ModuleType) -> t
     """As cudasim, for tests that provoke reports and lost devices on purpose: they are not failures."""
     request.node.stash[expects_problems] = True
     return cudasim
-
-

@@ -70,8 +70,7 @@ def _capsule_functions() -> tuple[Any, Any]:
 def expected_table() -> dict[str, str]:
     """Function name -> C signature, of the CuPy that this was written for."""
     lines = (HERE / "cupy_table.tsv").read_text().splitlines()
-    pairs = (line.split("\t") for line in lines if not line.startswith("#"))
-    return {name: signature for name, signature in pairs}
+    return dict(line.split("\t", 1) for line in lines if not line.startswith("#"))  # type: ignore[misc]
 
 
 def actual_table(runtime: types.ModuleType) -> dict[str, str]:
@@ -96,9 +95,7 @@ def check_table(actual: dict[str, str], expected: dict[str, str], version: str) 
         )
 
 
-def _python_function(
-    name: str, signature: str, address: int, original: Any
-) -> Callable[..., Any]:
+def _python_function(name: str, signature: str, address: int, original: Any) -> Callable[..., Any]:
     """What Python code calls instead of runtime.<name>: keyword arguments included."""
     result, parameters = re.fullmatch(r"(.*?)\s*\((.*)\)", signature).groups()  # type: ignore[union-attr]
     kinds = [p.strip() for p in parameters.split(",")]
@@ -152,7 +149,9 @@ def redirect(runtime: types.ModuleType, library: ctypes.CDLL, version: str) -> t
     """
     table = getattr(runtime, "__pyx_capi__", None)
     if not table:
-        raise RedirectError(f"CuPy {version}: 0 runtime functions found (no __pyx_capi__), 0 redirected")
+        raise RedirectError(
+            f"CuPy {version}: 0 runtime functions found (no __pyx_capi__), 0 redirected"
+        )
     actual = actual_table(runtime)
     check_table(actual, expected_table(), version)
     missing = [n for n in actual if n not in KEPT and not hasattr(library, f"cupy_table_{n}")]
@@ -172,10 +171,14 @@ def redirect(runtime: types.ModuleType, library: ctypes.CDLL, version: str) -> t
         address = ctypes.cast(getattr(library, f"cupy_table_{name}"), ctypes.c_void_p).value
         assert address is not None
         if name in actual:
-            text = ctypes.create_string_buffer(signature.encode())  # the capsule only points to its name
+            text = ctypes.create_string_buffer(
+                signature.encode()
+            )  # the capsule only points to its name
             _kept_alive.append(text)
             table[name] = new_capsule(address, ctypes.addressof(text), None)
             redirected += 1
         if hasattr(runtime, name):
-            setattr(runtime, name, _python_function(name, signature, address, getattr(runtime, name)))
+            setattr(
+                runtime, name, _python_function(name, signature, address, getattr(runtime, name))
+            )
     return len(actual), redirected

@@ -21,9 +21,13 @@ TESTS = pathlib.Path(__file__).resolve().parent.parent
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Run a script with simulated CUDA devices.")
     parser.add_argument("--policy", default="lazy", help="lazy, eager, random or random:SEED")
-    parser.add_argument("--arch", type=int, default=86, help="compute capability: 75 80 86 89 90 100 120")
+    parser.add_argument(
+        "--arch", type=int, default=86, help="compute capability: 75 80 86 89 90 100 120"
+    )
     parser.add_argument("--check", action="store_true", help="build kernels with checkers")
-    parser.add_argument("--preempt", type=int, default=0, help="with --check: switch threads at 1 of N accesses")
+    parser.add_argument(
+        "--preempt", type=int, default=0, help="with --check: switch threads at 1 of N accesses"
+    )
     parser.add_argument("--memory", type=int, default=1 << 30, help="bytes of each device")
     parser.add_argument("--counters", action="store_true", help="print the counters at the end")
     parser.add_argument("script", help="Python script")
@@ -46,7 +50,9 @@ def findings(lost_at_end: bool) -> list[str]:
 
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
-    sys.path[0] = str(pathlib.Path(options.script).resolve().parent)  # as python SCRIPT would have it
+    sys.path[0] = str(
+        pathlib.Path(options.script).resolve().parent
+    )  # as python SCRIPT would have it
     sys.path.append(str(TESTS))
     from cudasim import device, install
 

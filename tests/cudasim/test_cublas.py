@@ -33,8 +33,12 @@ def test_matmul(cp, rng, dtype, m, k, n):
     a, b = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype)
     expected = a.astype("d") @ b.astype("d")
     tolerance = {"f": 1e-5, "d": 1e-12, "e": 2e-2}[dtype]
-    for left, right in itertools.product((cp.asarray(a), cp.asfortranarray(cp.asarray(a))), (cp.asarray(b),)):
-        np.testing.assert_allclose((left @ right).get(), expected, rtol=tolerance, atol=tolerance * k)
+    for left, right in itertools.product(
+        (cp.asarray(a), cp.asfortranarray(cp.asarray(a))), (cp.asarray(b),)
+    ):
+        np.testing.assert_allclose(
+            (left @ right).get(), expected, rtol=tolerance, atol=tolerance * k
+        )
 
 
 @pytest.mark.parametrize("dtype", ["f", "d", "e"])
@@ -126,8 +130,26 @@ def gelu(x):
     return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
 
 
-def run_lt(cp, lt, a, b, c, *, dtype, out="same", epilogue="default", bias=None, transa=0, transb=0, alpha=1.0,
-           beta=0.0, order=0, compute=cublaslt.COMPUTE_32F, workspace=0, stream=0):
+def run_lt(
+    cp,
+    lt,
+    a,
+    b,
+    c,
+    *,
+    dtype,
+    out="same",
+    epilogue="default",
+    bias=None,
+    transa=0,
+    transb=0,
+    alpha=1.0,
+    beta=0.0,
+    order=0,
+    compute=cublaslt.COMPUTE_32F,
+    workspace=0,
+    stream=0,
+):
     """D (m, n) as float64. a, b, c: numpy arrays as the product needs them, before transposition."""
     kind, code, _ = DTYPES[dtype]
     out_kind, out_code, _ = DTYPES[dtype if out == "same" else out]
@@ -148,9 +170,16 @@ def run_lt(cp, lt, a, b, c, *, dtype, out="same", epilogue="default", bias=None,
     space = cp.zeros(max(found[0].workspace, 1), np.uint8)
     cp.cuda.Device().synchronize()
     lt.matmul(
-        desc, ctypes.c_float(alpha), (device[0].data.ptr, layouts[0]), (device[1].data.ptr, layouts[1]),
-        ctypes.c_float(beta), (device_c.data.ptr, out_layout), (device_d.data.ptr, out_layout),
-        found[0], (space.data.ptr, found[0].workspace), stream,
+        desc,
+        ctypes.c_float(alpha),
+        (device[0].data.ptr, layouts[0]),
+        (device[1].data.ptr, layouts[1]),
+        ctypes.c_float(beta),
+        (device_c.data.ptr, out_layout),
+        (device_d.data.ptr, out_layout),
+        found[0],
+        (space.data.ptr, found[0].workspace),
+        stream,
     )
     result = device_d.get().view(out_kind).astype("d")
     return result.reshape(n, m).T if order == 0 else result.reshape(m, n)
@@ -218,8 +247,15 @@ def int8_product(cp, lt, out, m=8, n=5, k=12):
     d = cp.zeros(m * n, out)
     cp.cuda.Device().synchronize()
     number = ctypes.c_int32 if out == "i" else ctypes.c_float
-    lt.matmul(desc, number(1) if out == "i" else number(0.01), (x.data.ptr, layouts[0]), (y.data.ptr, layouts[1]),
-              number(0), (d.data.ptr, layout_d), (d.data.ptr, layout_d))
+    lt.matmul(
+        desc,
+        number(1) if out == "i" else number(0.01),
+        (x.data.ptr, layouts[0]),
+        (y.data.ptr, layouts[1]),
+        number(0),
+        (d.data.ptr, layout_d),
+        (d.data.ptr, layout_d),
+    )
     return d.get().reshape(n, m).T, exact
 
 
@@ -242,7 +278,9 @@ def test_lt_strided_batches_with_one_shared_operand(cp, lt, rng):
     lb = lt.layout(cublaslt.R_32F, 6, 5, 6, batch=3, stride=0)
     ld = lt.layout(cublaslt.R_32F, 4, 5, 4, batch=3, stride=20)
     one, zero = ctypes.c_float(1), ctypes.c_float(0)
-    lt.matmul(desc, one, (x.data.ptr, la), (y.data.ptr, lb), zero, (d.data.ptr, ld), (d.data.ptr, ld))
+    lt.matmul(
+        desc, one, (x.data.ptr, la), (y.data.ptr, lb), zero, (d.data.ptr, ld), (d.data.ptr, ld)
+    )
     np.testing.assert_allclose(d.get().transpose(0, 2, 1), a @ b, rtol=1e-5, atol=1e-5)
 
 
@@ -250,7 +288,9 @@ class TestWorkspace:
     def problem(self, cp, lt):
         desc = lt.desc(cublaslt.COMPUTE_32F, cublaslt.R_32F)
         a, b, d = cp.ones((1024, 8), "f"), cp.ones((4, 1024), "f"), cp.zeros((4, 8), "f")
-        layouts = [lt.layout(cublaslt.R_32F, *s) for s in ((8, 1024, 8), (1024, 4, 1024), (8, 4, 8))]
+        layouts = [
+            lt.layout(cublaslt.R_32F, *s) for s in ((8, 1024, 8), (1024, 4, 1024), (8, 4, 8))
+        ]
         cp.cuda.Device().synchronize()
         return desc, (a, b, d), layouts
 
@@ -277,7 +317,11 @@ class TestWorkspace:
         desc, arrays, layouts = self.problem(cp, lt)
         best = lt.heuristic(desc, *layouts, layouts[2], workspace=1 << 20)[0]
         space = cp.zeros(best.workspace + 256, np.uint8)
-        for given in ((space.data.ptr, best.workspace - 1), (space.data.ptr + 16, best.workspace), (0, best.workspace)):
+        for given in (
+            (space.data.ptr, best.workspace - 1),
+            (space.data.ptr + 16, best.workspace),
+            (0, best.workspace),
+        ):
             with pytest.raises(LtError, match="INVALID_VALUE"):
                 self.run(lt, desc, arrays, layouts, best, given)
 

@@ -66,7 +66,11 @@ def test_copy_fails(s, error, gpu_problems):
 @pytest.mark.parametrize("what", ["stream", "event", "device"])
 def test_synchronisation_fails(s, error, gpu_problems, what):
     event = s.event(s.s1)
-    wait = {"stream": s.s1.synchronize, "event": event.synchronize, "device": s.cp.cuda.Device().synchronize}[what]
+    wait = {
+        "stream": s.s1.synchronize,
+        "event": event.synchronize,
+        "device": s.cp.cuda.Device().synchronize,
+    }[what]
     gpu_problems.inject_fault("synchronize", 1, gpu_problems.LAUNCH_FAILURE)
     with pytest.raises(error, match="LaunchFailure"):
         wait()
@@ -143,7 +147,13 @@ def test_second_inference_makes_no_allocation_one_graph_launch_one_synchronisati
     with cudasim.counting() as grown:
         graph.launch(s.s1)
         s.s1.synchronize()
-    expected = {"mallocs": 0, "graph_launches": 1, "synchronizes": 1, "launches": 0, "kernels_compiled": 0}
+    expected = {
+        "mallocs": 0,
+        "graph_launches": 1,
+        "synchronizes": 1,
+        "launches": 0,
+        "kernels_compiled": 0,
+    }
     assert {name: grown[name] for name in expected} == expected
 
 
@@ -153,8 +163,16 @@ def test_copy_counters(s, cudasim):
         s.b.data.copy_from_device_async(s.a.data, s.a.nbytes, s.s1)
         s.b.get(stream=s.s1, out=s.host_out, blocking=False)
         s.b.data.memset_async(0, 100, s.s1)
-    counted = {n: grown[n] for n in ("copies_h2d", "copies_d2d", "copies_d2h", "memsets", "synchronizes")}
-    assert counted == {"copies_h2d": 1, "copies_d2d": 1, "copies_d2h": 1, "memsets": 1, "synchronizes": 0}
+    counted = {
+        n: grown[n] for n in ("copies_h2d", "copies_d2d", "copies_d2h", "memsets", "synchronizes")
+    }
+    assert counted == {
+        "copies_h2d": 1,
+        "copies_d2d": 1,
+        "copies_d2h": 1,
+        "memsets": 1,
+        "synchronizes": 0,
+    }
     assert (grown["bytes_h2d"], grown["bytes_d2d"], grown["bytes_d2h"]) == (4 * N,) * 3
     assert grown["bytes_memset"] == 100
 
@@ -162,7 +180,9 @@ def test_copy_counters(s, cudasim):
 def test_launch_log(s, cudasim):
     with cudasim.launches() as log:
         s.add(s.a, s.b, 1, s.s1)
-        s.kernel((3, 2), (32, 2), (s.a, s.b, np.float32(1), np.int32(64)), shared_mem=256, stream=s.s2)
+        s.kernel(
+            (3, 2), (32, 2), (s.a, s.b, np.float32(1), np.int32(64)), shared_mem=256, stream=s.s2
+        )
         s.cp.cuda.Device().synchronize()
     first, second = log
     assert (first.kernel, first.grid, first.block) == ("add", (1, 1, 1), (N, 1, 1))

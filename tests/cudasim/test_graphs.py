@@ -45,7 +45,11 @@ def test_capture_runs_nothing_and_replays_repeat(s, cudasim):
         for _ in range(3):
             graph.launch(s.s1)
         assert (s.result(s.a, s.s1) == 6).all()
-    assert (grown["graph_launches"], grown["launches"], grown["graph_kernel_nodes_run"]) == (3, 0, 6)
+    assert (grown["graph_launches"], grown["launches"], grown["graph_kernel_nodes_run"]) == (
+        3,
+        0,
+        6,
+    )
     assert grown["mallocs"] == 0
 
 
@@ -163,7 +167,10 @@ def test_waiting_for_an_event_from_outside(s, error):
 def test_stream_callback(s, error):
     runtime = s.cp.cuda.runtime
     invalidated(
-        s, error, lambda: runtime.streamAddCallback(s.s1.ptr, lambda *a: None, 0), "StreamCaptureUnsupported"
+        s,
+        error,
+        lambda: runtime.streamAddCallback(s.s1.ptr, lambda *a: None, 0),
+        "StreamCaptureUnsupported",
     )
 
 
@@ -178,7 +185,9 @@ def test_allocation_is_allowed_in_relaxed_mode(s):
     s.cp.cuda.runtime.free(pointers[0])
 
 
-@pytest.mark.parametrize(("mode", "allowed"), [(GLOBAL, False), (THREAD_LOCAL, True), (RELAXED, True)])
+@pytest.mark.parametrize(
+    ("mode", "allowed"), [(GLOBAL, False), (THREAD_LOCAL, True), (RELAXED, True)]
+)
 def test_allocation_in_another_thread(s, error, mode, allowed):
     outcome = []
 

@@ -111,7 +111,9 @@ def test_pinned_memory_is_reachable_from_kernels(cp):
     pinned = cp.cuda.alloc_pinned_memory(400)
     host = np.frombuffer(pinned, "f", 100)
     host[:] = 3
-    kernel = cp.RawKernel('extern "C" __global__ void twice(float* p) { p[threadIdx.x] *= 2; }', "twice")
+    kernel = cp.RawKernel(
+        'extern "C" __global__ void twice(float* p) { p[threadIdx.x] *= 2; }', "twice"
+    )
     kernel((1,), (100,), (np.uint64(host.ctypes.data),))
     cp.cuda.runtime.deviceSynchronize()
     assert (host == 6).all()
@@ -131,7 +133,8 @@ def test_registered_host_memory(cp):
 
 def test_module_variables(cp, gpu_policy):
     module = cp.RawModule(  # CuPy keeps modules by their text, and this one's variables change
-        code=f"// {gpu_policy}" + """
+        code=f"// {gpu_policy}"
+        + """
         __constant__ float weights[4] = {1, 2, 3, 4};
         __device__ int calls = 5;
         extern "C" __global__ void apply(float* y) { y[threadIdx.x] = weights[threadIdx.x]; atomicAdd(&calls, 1); }
@@ -201,14 +204,18 @@ class TestTwoDevices:
         with cp.cuda.Device(1):
             a = cp.zeros(32, "f")
             cp.cuda.Device().synchronize()
-        kernel = cp.RawKernel('extern "C" __global__ void put(float* p) { p[threadIdx.x] = 1; }', "put")
+        kernel = cp.RawKernel(
+            'extern "C" __global__ void put(float* p) { p[threadIdx.x] = 1; }', "put"
+        )
         kernel((1,), (32,), (np.uint64(a.data.ptr),))
         with pytest.raises(cp.cuda.runtime.CUDARuntimeError, match="IllegalAddress"):
             cp.cuda.Device().synchronize()
         assert "device 1" in gpu_problems.reports()
 
 
-FILL = 'extern "C" __global__ void fill(float* p, int n) { int i = threadIdx.x; if (i < n) p[i] = 1; }'
+FILL = (
+    'extern "C" __global__ void fill(float* p, int n) { int i = threadIdx.x; if (i < n) p[i] = 1; }'
+)
 
 
 @pytest.mark.gpu_sim(check=True)

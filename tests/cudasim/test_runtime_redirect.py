@@ -27,7 +27,9 @@ def test_table_of_a_newer_cupy_is_refused(cudasim):
     expected = redirect.expected_table()
     newer = {**expected, "memcpyBatchAsync": "PyObject *(intptr_t, int __pyx_skip_dispatch)"}
     newer["malloc"] = "intptr_t (size_t, int, int __pyx_skip_dispatch)"
-    with pytest.raises(redirect.RedirectError, match=r"99 runtime functions found, 97 of.*malloc, memcpyBatchAsync"):
+    with pytest.raises(
+        redirect.RedirectError, match=r"99 runtime functions found, 97 of.*malloc, memcpyBatchAsync"
+    ):
         redirect.check_table(newer, expected, "15.0")
 
 
@@ -36,7 +38,9 @@ def test_stripped_table_is_refused(cudasim):
     with pytest.raises(redirect.RedirectError, match="0 runtime functions found"):
         redirect.redirect(stripped, None, "14.2.0")
     short = dict(list(redirect.expected_table().items())[:-1])
-    with pytest.raises(redirect.RedirectError, match="97 runtime functions found, 97 of the expected 98"):
+    with pytest.raises(
+        redirect.RedirectError, match="97 runtime functions found, 97 of the expected 98"
+    ):
         redirect.check_table(short, redirect.expected_table(), "14.2.0")
 
 
@@ -45,13 +49,21 @@ def test_nothing_on_disk_changes(cudasim):
     import cupy_backends.cuda.api.runtime as table
 
     files = [pathlib.Path(table.__file__), *pathlib.Path(cupy.__file__).parent.glob("cuda/*.so")]
-    record = next(pathlib.Path(cupy.__file__).parent.parent.glob("cupy_cuda1*.dist-info")) / "RECORD"
+    record = (
+        next(pathlib.Path(cupy.__file__).parent.parent.glob("cupy_cuda1*.dist-info")) / "RECORD"
+    )
     root = record.parent.parent
-    recorded = dict(line.split(",")[:2] for line in record.read_text().splitlines() if "sha256=" in line)
+    recorded = dict(
+        line.split(",")[:2] for line in record.read_text().splitlines() if "sha256=" in line
+    )
     import base64
 
     for path in files:
-        digest = base64.urlsafe_b64encode(hashlib.sha256(path.read_bytes()).digest()).decode().rstrip("=")
+        digest = (
+            base64.urlsafe_b64encode(hashlib.sha256(path.read_bytes()).digest())
+            .decode()
+            .rstrip("=")
+        )
         assert recorded[str(path.relative_to(root))] == f"sha256={digest}"
 
 
@@ -79,6 +91,32 @@ def test_precompiled_kernels_refuse_every_time(gpu_problems):
         gpu_problems.reset()
 
 
+def test_random_generators_and_jitify_refuse(gpu_problems):
+    import cupy
+
+    with pytest.raises(RuntimeError, match=r"cupy.random.default_rng is not simulated"):
+        cupy.random.default_rng(0)
+    with pytest.raises(RuntimeError, match=r"cupy.random.XORWOW is not simulated"):
+        cupy.random.XORWOW(1)
+    with pytest.raises(RuntimeError, match=r"jitify is not simulated"):
+        cupy.cuda.jitify.jitify("", {})
+    gpu_problems.reset()
+    with pytest.raises(Exception, match=r"(?i)curand"):  # the host library is not there either
+        cupy.random.rand(4)
+
+
+def test_every_module_with_a_cuda_runtime_of_its_own_is_known(cudasim):
+    import cupy
+
+    root = pathlib.Path(cupy.__file__).parent.parent
+    found = set()
+    for package in ("cupy", "cupy_backends", "cupyx"):
+        for path in (root / package).rglob("*.so"):
+            if b"cudaLaunchKernelExC" in path.read_bytes():
+                found.add(path.name.split(".")[0])
+    assert found == {"runtime", "cub", "thrust", "jitify", "_generator_api"}
+
+
 def test_python_functions_take_keywords_and_defaults(cudasim):
     import cupy
 
@@ -103,7 +141,11 @@ def test_properties_and_attributes_agree(cudasim, gpu_arch):
         p = runtime.getDeviceProperties(device)
         assert p["name"] == b"simulated CUDA device %d" % device
         assert p["major"] * 10 + p["minor"] == gpu_arch
-        for key, attribute in (("multiProcessorCount", 16), ("sharedMemPerBlockOptin", 97), ("warpSize", 10)):
+        for key, attribute in (
+            ("multiProcessorCount", 16),
+            ("sharedMemPerBlockOptin", 97),
+            ("warpSize", 10),
+        ):
             assert p[key] == runtime.deviceGetAttribute(attribute, device)
         assert runtime.deviceGetByPCIBusId(runtime.deviceGetPCIBusId(device)) == device
     with pytest.raises(runtime.CUDARuntimeError, match="InvalidDevice"):
@@ -113,7 +155,9 @@ def test_properties_and_attributes_agree(cudasim, gpu_arch):
 def run_script(tmp_path, text, *options):
     script = tmp_path / "script.py"
     script.write_text(text)
-    return subprocess.run([*RUN, *options, str(script), "a", "b"], capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        [*RUN, *options, str(script), "a", "b"], capture_output=True, text=True, timeout=300
+    )
 
 
 def test_runner_gives_a_script_devices(cudasim, tmp_path):
@@ -158,7 +202,12 @@ def test_missing_compiler_gives_a_clear_message(cudasim, tmp_path):
         [*RUN, str(script)],
         capture_output=True,
         text=True,
-        env={"PATH": "/nowhere", "CXX": "g++-none", "CUDASIM_CACHE": str(tmp_path / "cache"), "HOME": str(tmp_path)},
+        env={
+            "PATH": "/nowhere",
+            "CXX": "g++-none",
+            "CUDASIM_CACHE": str(tmp_path / "cache"),
+            "HOME": str(tmp_path),
+        },
     )
     assert done.returncode
     assert "no C++ compiler 'g++-none': install g++" in done.stderr

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from cudasim.sync_programs import ADD, N, PROGRAMS, Setting
+from cudasim.sync_programs import ADD, PROGRAMS, N, Setting
 
 SEEDS = range(1, 21)
 pytestmark = pytest.mark.gpu_sim
@@ -78,7 +78,7 @@ def test_pageable_output_waits(cp, cudasim):
     s.add(s.a, s.b, 4, s.s1)
     with cudasim.counting() as grown:
         out = np.zeros(N, "f")
-        cp.cuda.runtime.memcpyAsync(out.ctypes.data, s.b.data.ptr, s.b.nbytes, cp.cuda.runtime.memcpyDeviceToHost, s.s1.ptr)
+        s.download(s.b, out, s.s1)
         assert (out == 4).all()
     assert grown["synchronizes"] == 1
 
