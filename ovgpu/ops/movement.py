@@ -119,6 +119,11 @@ def split(data: Value, axis: Value, *, num_splits: int) -> tuple[Value, ...]:
             f"attribute value: {num_splits}",
         )
         part = replaced(data.shape, position, dims.floordiv(whole, num_splits))
+        if num_splits == 1 and whole.interval() == (
+            0,
+            -1,
+        ):  # as OpenVINO: the quotient has no symbol
+            part = replaced(data.shape, position, Dimension.dynamic())
     return tuple(Value(data.type, part) for _ in range(num_splits))
 
 

@@ -26,8 +26,22 @@ PadMode = Literal["constant", "edge", "reflect", "symmetric"]
 
 
 # ---- lengths of slices
-def slice_length(size: int, start: int | None, stop: int | None, step: int) -> int:
-    """Number of indices that ``start:stop:step`` selects from ``size``, with Python's rules for negative values."""
+def python_slice(size: int, start: int | None, stop: int | None, step: int) -> slice:
+    """``start:stop:step`` of OpenVINO along an axis of ``size`` as a Python slice.
+
+    They differ in one point: where Python finds nothing when it steps backwards from before the first element,
+    OpenVINO (and ONNX) begin at the first element.
+    """
+    if step < 0 and start is not None and start < -size:
+        start = 0
+    # numpy takes limits as C ssize_t and clips them, but its own arithmetic on the extreme value overflows.
+    return slice(start, None if stop is None else max(stop, -_ENDLESS), step)
+
+
+def slice_length(size: int, start: int, stop: int, step: int) -> int:
+    """Number of indices that ``start:stop:step`` selects from ``size``."""
+    if step < 0 and start < -size:
+        start = 0
     return len(range(*slice(start, stop, step).indices(size)))
 
 
@@ -73,18 +87,16 @@ def _limits(value: Value) -> Sequence[Interval | None] | None:
 
 
 # ---- Slice, SliceScatter
-def slice_index(rank: int, start: Any, stop: Any, step: Any, axes: Any | None) -> tuple[slice, ...]:
+def slice_index(
+    shape: Sequence[int], start: Any, stop: Any, step: Any, axes: Any | None
+) -> tuple[slice, ...]:
     """The index expression of Slice-8 for exact limits."""
+    rank = len(shape)
     index = [slice(None)] * rank
     positions = range(len(start)) if axes is None else normalize_axes(axes, rank, "Slice")
     for position, a, b, s in zip(positions, start, stop, step, strict=True):
-        index[position] = slice(int(a), _stop_for_numpy(int(b)), int(s))
+        index[position] = python_slice(shape[position], int(a), int(b), int(s))
     return tuple(index)
-
-
-def _stop_for_numpy(stop: int) -> int:
-    # numpy takes limits as C ssize_t and clips them, but its own arithmetic on the extreme value overflows.
-    return max(stop, -_ENDLESS)
 
 
 def _slice_values(
@@ -94,7 +106,7 @@ def _slice_values(
     step: np.ndarray,
     axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    return data[slice_index(data.ndim, start, stop, step, axes)]
+    return data[slice_index(data.shape, start, stop, step, axes)]
 
 
 def _slice_shape(
@@ -157,7 +169,7 @@ def _slice_scatter_values(
     axes: np.ndarray | None = None,
 ) -> np.ndarray:
     result = data.copy()
-    result[slice_index(data.ndim, start, stop, step, axes)] = updates
+    result[slice_index(data.shape, start, stop, step, axes)] = updates
     return result
 
 
@@ -229,7 +241,7 @@ def strided_slice_index(
                 at = (0 if s > 0 else -1) if first is None else first
                 index.append(min(max(at + size if at < 0 else at, 0), max(size - 1, 0)))
             else:
-                index.append(slice(first, None if m.end[i] else _stop_for_numpy(b), s))
+                index.append(python_slice(shape[axis], first, None if m.end[i] else b, s))
             axis += 1
     return tuple(index)
 

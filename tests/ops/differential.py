@@ -37,6 +37,7 @@ from ovgpu.graph.element_type import Type
 from ovgpu.graph.packing import pack_codes, sign_extend, unpack_codes
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.special import Constant, Parameter, Result
+from ovgpu.graph.string_data import encode
 from ovgpu.graph.symbol import Symbol
 from ovgpu.plugins.cpu.evaluate import evaluate_graph
 
@@ -435,7 +436,7 @@ def host_array(tensor: ov.Tensor) -> np.ndarray:
     element_type = Type.from_name(tensor.element_type.to_string())
     shape = tuple(tensor.shape)
     if element_type is Type.string:
-        return np.array(tensor.str_data, dtype=object).reshape(shape)
+        return encode(np.asarray(tensor.str_data)).reshape(shape)
     count = math.prod(shape)
     stored = (
         np.ascontiguousarray(tensor.data).reshape(-1).view(np.uint8)

@@ -21,6 +21,11 @@ def strided(shape, begin, end, strides, **masks):
 
 
 CASES = [
+    # Backwards from before the first element: the first element, unlike in Python.
+    *cases(
+        "slice", data([4, 5]), const([-9]), const([-END]), const([-1]), const([1]), relax=["rank"]
+    ),
+    *strided([4, 5], [0, -9], [4, -END], [1, -2]),
     *cases("pad", data([6]), const([4]), const([-7]), "constant", const(5.0), oracle="evaluate"),
     *cases("slice", data([4, 5], "T"), const([1, 0]), const([3, 5]), const([1, 2]), T=MOVED),
     *cases("slice", data([4, 5, 3]), const([-1]), const([-6]), const([-2]), const([1])),

@@ -18,7 +18,7 @@ def slice_view(
     step: np.ndarray,
     axes: np.ndarray | None = None,
 ) -> np.ndarray:
-    return x[slice_index(x.ndim, start, stop, step, axes)]
+    return x[slice_index(x.shape, start, stop, step, axes)]
 
 
 @kernel("Slice", native=True)
@@ -44,7 +44,7 @@ def slice_scatter(
     out: np.ndarray,
 ) -> None:
     np.copyto(out, x)
-    out[slice_index(x.ndim, start, stop, step, axes)] = updates
+    out[slice_index(x.shape, start, stop, step, axes)] = updates
 
 
 def _strided(
