@@ -264,9 +264,10 @@ def align_region(image: np.ndarray, y: np.ndarray, x: np.ndarray, mode: str) -> 
     weights = [((1 - dy) * (1 - dx)), (1 - dy) * dx, dy * (1 - dx), dy * dx]
     corners = [(rows, columns), (rows, right), (below, columns), (below, right)]
     terms = [image[:, r, c] * (w * inside) for (r, c), w in zip(corners, weights, strict=True)]
-    if mode == "max":  # the largest weighted corner of all samples, and at least 0
-        return np.maximum.reduce(terms).max(-1, initial=0)
-    return sum(terms[1:], terms[0]).mean(-1)
+    values = sum(terms[1:], terms[0])
+    return (
+        values.max(-1, initial=0) if mode == "max" else values.mean(-1)
+    )  # OpenVINO's maximum starts at 0
 
 
 def _bin_positions(y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
