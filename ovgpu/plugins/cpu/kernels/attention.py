@@ -9,6 +9,7 @@ import numpy as np
 
 from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
+from ovgpu.plugins.cpu.kernels.normalization import row_sum
 from ovgpu.plugins.cpu.registry import Call, Step, binder
 
 
@@ -34,6 +35,7 @@ def bind_attention(call: Call) -> Step:
     shape = _scores_shape(query.shape, key.shape)
     scores = call.scratch[: math.prod(shape) * out.itemsize].view(out.dtype).reshape(shape)
     row = np.empty((*shape[:-1], 1), out.dtype)
+    add_up = row_sum(scores, -1, row)
     transposed = key.swapaxes(-1, -2)
     default_scale = out.dtype.type(1 / math.sqrt(max(query.shape[-1], 1)))
     hidden: np.ndarray | None = None  # positions that a row may not see
@@ -58,7 +60,7 @@ def bind_attention(call: Call) -> Step:
         np.maximum.reduce(scores, axis=-1, keepdims=True, out=row)
         np.subtract(scores, row, out=scores)
         np.exp(scores, out=scores)
-        np.add.reduce(scores, axis=-1, keepdims=True, out=row)
+        add_up()
         if row.ndim == out.ndim and row.shape[:-1] == out.shape[:-1]:
             np.matmul(scores, value, out=out)
             np.divide(out, row, out=out)  # fewer numbers than the scores have

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -35,15 +36,25 @@ def bind_softmax(call: Call) -> Step:
         return lambda: _rounded(x, axis, out, logarithm=False)
     # Bound once: the extreme, then the sum, of each row.
     row = np.empty([1 if i == axis % x.ndim else n for i, n in enumerate(x.shape)], out.dtype)
+    add_up = row_sum(out, axis, row)
 
     def step() -> None:
         np.maximum.reduce(x, axis=axis, keepdims=True, out=row)
         np.subtract(x, row, out=out)
         np.exp(out, out=out)
-        np.add.reduce(out, axis=axis, keepdims=True, out=row)
+        add_up()
         np.divide(out, row, out=out)
 
     return step
+
+
+def row_sum(x: np.ndarray, axis: int, out: np.ndarray) -> Step:
+    """Step that sums ``x`` along ``axis`` into ``out``, in which that dimension has length 1."""
+    if axis % x.ndim == x.ndim - 1 and x.flags.c_contiguous:
+        # BLAS sums the rows of a matrix in half the time of np.add.
+        ones = np.ones((x.shape[-1], 1), x.dtype)
+        return partial(np.matmul, x.reshape(-1, x.shape[-1]), ones, out=out.reshape(-1, 1))
+    return partial(np.add.reduce, x, axis=axis, keepdims=True, out=out)
 
 
 @kernel("LogSoftmax", in_place=True)
@@ -113,26 +124,70 @@ def bind_mvn(call: Call) -> Step:
         return lambda: _mvn_of_integers(
             x, mean_variance_axes(call.node, given, x.ndim), scaled, epsilon, inside, out
         )
-    squares = temporary(call.scratch, out)
-    eps = out.dtype.type(epsilon)
+    normalize = _Deviation(out.dtype, epsilon, inside) if scaled else None
+    if given is not None and not call.constant[1]:
+        squares = temporary(call.scratch, out)
+        return lambda: _centre(
+            x, mean_variance_axes(call.node, given, x.ndim), squares, normalize, out
+        )
+    axes = mean_variance_axes(call.node, given, x.ndim)
+    trailing = axes == tuple(range(x.ndim - len(axes), x.ndim)) and bool(axes)
+    if trailing and x.size and x.flags.c_contiguous and out.flags.c_contiguous:
+        width = math.prod(x.shape[axes[0] :])
+        return _bind_rows(x.reshape(-1, width), normalize, out.reshape(-1, width))
+    return partial(_centre, x, axes, temporary(call.scratch, out), normalize, out)
+
+
+class _Deviation:
+    """Turns variances into reciprocal deviations, in place."""
+
+    def __init__(self, dtype: np.dtype, epsilon: float, inside: bool) -> None:
+        self.epsilon = dtype.type(epsilon)
+        self.inside = inside
+
+    def __call__(self, variance: np.ndarray) -> None:
+        if self.inside:
+            np.add(variance, self.epsilon, out=variance)
+        np.sqrt(variance, out=variance)
+        if not self.inside:
+            np.add(variance, self.epsilon, out=variance)
+        np.reciprocal(variance, out=variance)
+
+
+def _bind_rows(x: np.ndarray, normalize: _Deviation | None, out: np.ndarray) -> Step:
+    """Mean and variance of the rows of a matrix, which products with vectors compute fastest."""
+    rows, width = x.shape
+    average = np.full((width, 1), 1 / width, out.dtype)
+    inverse_width = out.dtype.type(1 / width)
+    row = np.empty((rows, 1), out.dtype)
+    flat_row = row.reshape(rows)
 
     def step() -> None:
-        axes = mean_variance_axes(call.node, given, x.ndim)
-        row = np.mean(x, axis=axes, keepdims=True)
+        np.matmul(x, average, out=row)
         np.subtract(x, row, out=out)
-        if not scaled:
-            return
-        np.multiply(out, out, out=squares)
-        np.mean(squares, axis=axes, keepdims=True, out=row)
-        if inside:
-            np.add(row, eps, out=row)
-            np.sqrt(row, out=row)
-        else:
-            np.sqrt(row, out=row)
-            np.add(row, eps, out=row)
-        np.divide(out, row, out=out)
+        if normalize is not None:
+            np.vecdot(out, out, out=flat_row)
+            np.multiply(row, inverse_width, out=row)
+            normalize(row)
+            np.multiply(out, row, out=out)
 
     return step
+
+
+def _centre(
+    x: np.ndarray,
+    axes: tuple[int, ...],
+    squares: np.ndarray,
+    normalize: _Deviation | None,
+    out: np.ndarray,
+) -> None:
+    row = np.mean(x, axis=axes, keepdims=True)
+    np.subtract(x, row, out=out)
+    if normalize is not None:
+        np.multiply(out, out, out=squares)
+        np.mean(squares, axis=axes, keepdims=True, out=row)
+        normalize(row)
+        np.multiply(out, row, out=out)
 
 
 def _mvn_of_integers(
