@@ -2,47 +2,53 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from ovgpu.graph.element_type import Type
+from ovgpu.graph.node import Node
+from ovgpu.graph.value import Value
 from ovgpu.ops.broadcasting import align_pdpd
-from ovgpu.plugins.cpu.registry import kernel
+from ovgpu.plugins.cpu.registry import Call, Step, binder, kernel
 
 _LARGEST = {"f8e4m3": 448.0, "f8e5m2": 57344.0}
 
 
-@kernel("FakeQuantize", layout="same")
-def fake_quantize(
-    x: np.ndarray,
-    input_low: np.ndarray,
-    input_high: np.ndarray,
-    output_low: np.ndarray,
-    output_high: np.ndarray,
-    *,
-    levels: int,
-    auto_broadcast: str,
-    auto_broadcast_axis: int | None,
-    out: np.ndarray,
-) -> None:
-    limits = [input_low, input_high, output_low, output_high]
-    if auto_broadcast == "pdpd":
-        limits = [align_pdpd(limit, x.ndim, auto_broadcast_axis) for limit in limits]
-    input_low, input_high, output_low, output_high = limits
+def _wide_scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> int:
+    """Room for the output in float64."""
+    return math.prod(outputs[0].shape.static_tuple() or ()) * 8
+
+
+@binder("FakeQuantize", layout="same", scratch=_wide_scratch)
+def bind_fake_quantize(call: Call) -> Step:
+    x, *limits = call.inputs
+    assert x is not None
+    out = call.outputs[0]
+    if call.attributes["auto_broadcast"] == "pdpd":
+        axis = call.attributes["auto_broadcast_axis"]
+        limits = [align_pdpd(limit, x.ndim, axis) for limit in limits]
     exact = out.dtype.kind == "f"
-    result = out if exact else np.empty(out.shape)
-    steps = result.dtype.type(levels - 1)
-    # The order of these operations is that of the specification: it decides where halves of a step go.
-    np.subtract(x, input_low, out=result)
-    np.divide(result, input_high - input_low, out=result)
-    np.multiply(result, steps, out=result)
-    np.rint(result, out=result)
-    np.divide(result, steps, out=result)
-    np.multiply(result, output_high - output_low, out=result)
-    np.add(result, output_low, out=result)
-    np.copyto(result, output_high, where=x > np.maximum(input_low, input_high))
-    np.copyto(result, output_low, where=x <= np.minimum(input_low, input_high))
-    if not exact:
-        np.copyto(out, np.trunc(result), casting="unsafe")
+    wide = call.scratch.view(np.float64)[: out.size].reshape(out.shape)
+    level = out if exact else np.empty(out.shape)
+    steps = level.dtype.type(call.attributes["levels"] - 1)
+
+    def run() -> None:
+        input_low, input_high, output_low, output_high = limits
+        # The order of these operations is that of the specification: it decides where halves of a step go.
+        np.subtract(x, input_low, out=level)
+        np.divide(level, input_high - input_low, out=level)
+        np.multiply(level, steps, out=level)
+        np.rint(level, out=level)
+        # Rounded once, as by a fused multiply-add: a layer that quantises again depends on the last bit.
+        np.multiply(level, (output_high - output_low) / steps, out=wide, dtype=np.float64)
+        np.add(wide, output_low, out=wide)
+        np.copyto(wide, output_high, where=x > np.maximum(input_low, input_high))
+        np.copyto(wide, output_low, where=x <= np.minimum(input_low, input_high))
+        np.copyto(out, wide if exact else np.trunc(wide), casting="unsafe")
+
+    return run
 
 
 @kernel("FakeConvert")
