@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openvino as ov
@@ -111,19 +112,52 @@ def test_constants_outside_of_f16(array: np.ndarray, compressed: bool, tmp_path:
         )
 
 
-def test_limits_of_fake_quantize_and_guards_of_divisors_stay(tmp_path: Path) -> None:
-    x = ops.parameter([2], np.float32, name="x")
-    guarded = ops.divide(x, ops.sqrt(ops.add(x, np.float32(1e-5))))
-    inverse = ops.power(ops.maximum(x, np.float32(2e-5)), np.float32(-0.5))
-    model = ovgpu.Model([ops.result(ops.add(guarded, inverse))], [x], "guards")
-    save_model(model, tmp_path / "model.xml")
-    nodes = read_model(tmp_path / "model.xml").get_ordered_ops()
-    kept = [
-        n.host_array().item()
-        for n in nodes
-        if isinstance(n, Constant) and n.get_element_type() is ovgpu.Type.f32
-    ]
-    assert kept == pytest.approx([1e-5, 2e-5])
+def element_types(path: Path) -> list[str]:
+    """Types of the constants of a file as OpenVINO reads it."""
+    nodes = ov.Core().read_model(path).get_ordered_ops()
+    return [n.get_element_type().to_string() for n in nodes if n.get_type_name() == "Constant"]
+
+
+def fake_quantize(package: Any, x: Any) -> Any:
+    limits = [np.float32(v) for v in (0, 1, 0, 1)]
+    return package.opset13.fake_quantize(x, *limits, 256)
+
+
+def low_bit_weights(package: Any, x: Any) -> Any:
+    ops = package.opset13
+    weights = ops.convert(ops.constant(np.ones((4, 4), np.uint8)), "f32")
+    return ops.matmul(x, ops.multiply(weights, np.full((4, 1), 0.5, np.float32)), False, False)
+
+
+def low_bit_numbers(package: Any, x: Any) -> Any:
+    numbers = package.opset13.constant(np.ones((4, 4), np.uint8))
+    return package.opset13.multiply(x, package.opset13.convert(numbers, "f32"))
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda package, x: package.opset13.multiply(x, np.float32(0.1)),
+        lambda package, x: package.opset13.multiply(x, np.float32(0.5)),
+        lambda package, x: package.opset13.multiply(x, np.array([[1e-5]], np.float32)),
+        lambda package, x: package.opset13.multiply(x, np.array([0.1] * 4, np.float32)),
+        lambda package, x: package.opset13.divide(
+            x, package.opset13.sqrt(package.opset13.add(x, np.float32(1e-5)))
+        ),
+        fake_quantize,
+        low_bit_weights,
+        low_bit_numbers,
+    ],
+)
+def test_what_compression_leaves_alone(build: Any, tmp_path: Path) -> None:
+    """The same as in OpenVINO; each model also has a constant that is worth it."""
+    for package, save, name in ((ovgpu, save_model, "ours.xml"), (ov, ov.save_model, "theirs.xml")):
+        x = package.opset13.parameter([4, 4], np.float32, "x")
+        scaled = package.opset13.add(build(package, x), np.full((4, 4), 0.25, np.float32))
+        save(package.Model([package.opset13.result(scaled)], [x], "m"), tmp_path / name)
+    assert sorted(element_types(tmp_path / "ours.xml")) == sorted(
+        element_types(tmp_path / "theirs.xml")
+    )
 
 
 def test_equal_constants_are_written_once(tmp_path: Path) -> None:

@@ -13,8 +13,6 @@ from ovgpu.graph.subgraph import SubgraphNode
 
 _LARGEST = 65504.0
 _SMALLEST = 2.0**-24
-#: Operations whose inputs from this one on are parameters: limits, scales, thresholds.
-_PARAMETERS_FROM = {"FakeQuantize": 1, "HardSigmoid": 1, "Interpolate": 1, "NonMaxSuppression": 2}
 #: A constant stays as it is when at least this share of its elements lies outside of f16.
 _TOLERATED = 0.75
 
@@ -22,22 +20,59 @@ _TOLERATED = 0.75
 def compress_to_f16(model: Model) -> None:
     """Replace the real constants of ``model`` and of its bodies, in place.
 
-    What f16 cannot hold becomes its largest number. Left alone are constants most of whose elements are outside of f16,
-    parameters such as the limits of FakeQuantize, and small numbers that keep divisors from being 0.
+    What f16 cannot hold becomes its largest number. Left alone are single numbers that f16 does not hold exactly (a
+    small epsilon saves nothing and decides much), constants most of whose elements are outside of f16, the scales of
+    Interpolate, and whole models that are quantized already.
     """
     nodes = model.get_ordered_ops()
-    kept = _protected(nodes)
+    if any(_is_quantization(node) for node in nodes):
+        return
     for node in nodes:
         if isinstance(node, SubgraphNode):
             for body in node.body_models():
                 compress_to_f16(body)
-        elif (
-            isinstance(node, Constant)
-            and node.get_element_type() in (Type.f32, Type.f64)
-            and node not in kept
-            and not _mostly_outside(node.host_array())
-        ):
+        elif isinstance(node, Constant) and _is_worth_it(node):
             _compress(node)
+
+
+def _is_quantization(node: Node) -> bool:
+    """Whether ``node`` belongs to quantized activations or weights."""
+    if node.get_type_name() == "FakeQuantize":
+        return True
+    if node.get_type_name() != "Convert" or not node.get_element_type().is_real():
+        return False
+    source = node.input_value(0)
+    if not isinstance(source.node, Constant) or source.element_type.bitwidth > 8:
+        return False
+    users = [target.get_node() for target in node.output(0).target_inputs]
+    return any(
+        user.get_type_name() in ("Multiply", "Subtract")
+        and all(_is_constant(v.node) for v in user.input_values())
+        for user in users
+    )
+
+
+def _is_constant(node: Node) -> bool:
+    """Whether ``node`` is a constant, converted perhaps."""
+    return isinstance(node, Constant) or (
+        node.get_type_name() == "Convert" and isinstance(node.input_value(0).node, Constant)
+    )
+
+
+def _is_worth_it(constant: Constant) -> bool:
+    if constant.get_element_type() not in (Type.f32, Type.f64):
+        return False
+    array = constant.host_array()
+    if array.size == 1:
+        return bool(array.item() == convert_elements(array, Type.f64, Type.f16).item())
+    if any(
+        target.get_node().get_type_name() == "Interpolate" and target.get_index() > 0
+        for target in constant.output(0).target_inputs
+    ):
+        return False
+    magnitude = np.abs(array)
+    outside = (magnitude > _LARGEST) | ((magnitude < _SMALLEST) & (magnitude > 0))
+    return array.size == 0 or int(np.count_nonzero(outside)) < _TOLERATED * array.size
 
 
 def _compress(constant: Constant) -> None:
@@ -50,36 +85,3 @@ def _compress(constant: Constant) -> None:
     convert.set_friendly_name(name)
     convert.rt_info["decompression_0"] = ""
     constant.output(0).replace(convert.output(0))
-
-
-def _mostly_outside(array: np.ndarray) -> bool:
-    magnitude = np.abs(array)
-    outside = (magnitude > _LARGEST) | ((magnitude < _SMALLEST) & (magnitude > 0))
-    return array.size > 0 and int(np.count_nonzero(outside)) >= _TOLERATED * array.size
-
-
-def _protected(nodes: list[Node]) -> set[Node]:
-    """Constants whose precision decides more than their size."""
-    kept: set[Node] = set()
-    for node in nodes:
-        name = node.get_type_name()
-        if name in _PARAMETERS_FROM:
-            kept.update(source.node for source in node.input_values()[_PARAMETERS_FROM[name] :])
-        elif name == "Divide":
-            kept.update(_guards(node.input_value(1).node))
-        elif name == "Power" and _is_negative(node.input_value(1).node):
-            kept.update(_guards(node.input_value(0).node))
-    return kept
-
-
-def _guards(divisor: Node) -> list[Node]:
-    """The constant operands of a divisor like ``sqrt(x + eps)`` or ``max(x, eps)``."""
-    if divisor.get_type_name() == "Sqrt":
-        divisor = divisor.input_value(0).node
-    if divisor.get_type_name() not in ("Add", "Maximum"):
-        return []
-    return [s.node for s in divisor.input_values() if isinstance(s.node, Constant)]
-
-
-def _is_negative(node: Node) -> bool:
-    return isinstance(node, Constant) and bool(np.all(node.host_array() < 0))
