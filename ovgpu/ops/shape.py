@@ -82,7 +82,7 @@ def reshape(data: Value, pattern: Value, *, special_zero: bool) -> Value:
         count = element_count(pattern) if pattern.rank is not None else None
         return Value(data.type, PartialShape.dynamic(-1 if count is None else count))
     result: list[Dimension | None] = []
-    input_dims = data.shape.dims if data.rank is not None else None
+    copied: set[int] = set()
     for index, (size, dimension) in enumerate(
         zip(wanted.reshape(-1), pattern.as_dims() or (), strict=True)
     ):
@@ -91,16 +91,23 @@ def reshape(data: Value, pattern: Value, *, special_zero: bool) -> Value:
             result.append(None)
         elif special_zero and size.is_point and size.lower == 0:
             check(
-                input_dims is None or index < len(input_dims),
+                data.rank is None or index < data.rank,
                 "Reshape copies a dimension that the input lacks",
             )
-            result.append(Dimension.dynamic() if input_dims is None else input_dims[index])
+            result.append(Dimension.dynamic() if data.rank is None else data.dims[index])
+            copied.add(index)
         else:
             check(size.upper >= -1, f"Reshape takes sizes of at least -1, got {size.upper}")
             result.append(Dimension.dynamic() if size.lower < 0 else dimension)
     if None in result:
-        hole = result.index(None)
-        result[hole] = _remaining(data, [d for d in result if d is not None])
+        others = [d for d in result if d is not None]
+        if data.rank is None:
+            missing = _remaining_of_anything(others)
+        else:  # what is copied is on both sides, whatever its size
+            left = [d for i, d in enumerate(data.dims) if i not in copied]
+            right = [d for i, d in enumerate(result) if d is not None and i not in copied]
+            missing = _remaining(left, right)
+        result[result.index(None)] = missing
     output = Value(data.type, PartialShape.of([d for d in result if d is not None]))
     given, made = data.shape.static_tuple(), output.shape.static_tuple()
     if given is not None and made is not None:
@@ -111,34 +118,26 @@ def reshape(data: Value, pattern: Value, *, special_zero: bool) -> Value:
     return output
 
 
-def _remaining(data: Value, others: list[Dimension]) -> Dimension:
-    """The dimension that -1 stands for."""
-    if data.rank is None:
-        check(
-            product(others) != 0,
-            "Reshape: Cannot infer '-1' dimension with zero-size output dimension",
-        )
-        return (
-            make(1, -1) if all(d.is_static for d in others) else Dimension.dynamic()
-        )  # as OpenVINO has it
-    left, right = list(data.shape.dims), list(others)
+def _remaining_of_anything(others: list[Dimension]) -> Dimension:
+    """The dimension that -1 stands for when not even the rank of the input is known."""
+    check(
+        product(others) != 0,
+        "Reshape: Cannot infer '-1' dimension with zero-size output dimension",
+    )
+    # OpenVINO says "at least 1" where the other sizes are known.
+    return make(1, -1) if all(d.is_static for d in others) else Dimension.dynamic()
+
+
+def _remaining(given: list[Dimension], others: list[Dimension]) -> Dimension:
+    """The dimension that -1 stands for: the input's elements divided by the other dimensions of the output."""
+    left: list[Dimension] = list(given)
+    right: list[Dimension] = []
     for other in others:  # equal dimensions cancel, so that [?, 8, 4] -> [?, -1] keeps its 32
-        for position, mine in enumerate(left):
-            same = (
-                other.is_static
-                and mine.is_static
-                and other.interval() == mine.interval()
-                and other.interval()[0] > 0
-            )
-            marked = (
-                other.has_symbol() and mine.has_symbol() and other.get_symbol() == mine.get_symbol()
-            )
-            if same or marked or (other is mine and other.is_dynamic):
-                del left[position]
-                right = [d for d in right if d is not other] + [other] * (
-                    sum(d is other for d in right) - 1
-                )
-                break
+        match = next((i for i, mine in enumerate(left) if _surely_equal(mine, other)), None)
+        if match is None:
+            right.append(other)
+        else:
+            del left[match]
     total, divisor = product(left), product(right)
     if divisor == 0:
         check(
@@ -156,6 +155,12 @@ def _remaining(data: Value, others: list[Dimension]) -> Dimension:
     # Whatever the sizes are, the division leaves no remainder: so the lower bound is rounded up, the upper one down.
     exact = dims.merge(dims.ceildiv(total, divisor), dims.floordiv(total, divisor))
     return Dimension.dynamic() if exact is None else exact
+
+
+def _surely_equal(a: Dimension, b: Dimension) -> bool:
+    if a.is_static and b.is_static:
+        return a == b and a != 0
+    return a is b or (a.has_symbol() and b.has_symbol() and a.get_symbol() == b.get_symbol())
 
 
 # ---- Squeeze, Unsqueeze ---------------------------------------------------------------------------------------------

@@ -9,6 +9,9 @@ from .differential import Case, cases, const, data
 MOVED = "f32 f16 bf16 f64 i8 i32 i64 u8 u16 boolean i4 u4 f8e4m3"
 
 CASES = [
+    *cases("reshape", data([0, 0]), const([0, -1]), True),
+    *cases("reshape", data([2, 0, 0]), const([-1, 0, 0]), True),
+    *cases("reshape", data([2, 0, 3]), const([0, -1]), True),
     *cases("shape_of", data([2, 3, 4]), opset=1),
     *cases("shape_of", data([2, 0, 4]), "i32"),
     *cases("shape_of", data([]), "i64", opset=3),
@@ -21,7 +24,7 @@ CASES = [
     *cases("reshape", data([]), const([1, 1]), False),
     *cases("reshape", data([0, 3]), const([-1, 3]), False),
     *cases("reshape", data([0, 3]), const([0, 5]), False),
-    # Beside a size of 0, -1 is 1 for OpenVINO, but another size when the input has a dynamic dimension; for us always 1.
+    # Beside a size of 0, -1 is 1 for OpenVINO, but another size with a dynamic dimension in the input; for us always 1.
     *cases("reshape", data([0, 3]), const([0, -1]), False, relax=["dynamic", "rank", "batch"]),
     *cases("squeeze", data([1, 3, 1, 2], "T"), const([0, 2]), opset=1, T="f32 f16 i64 boolean u4"),
     *cases("squeeze", data([1, 3, 1, 2]), const([], "i64"), opset=1),

@@ -82,6 +82,8 @@ def gather_nd(
     index = indices.astype(np.int64)
     index = np.where(index < 0, index + sizes, index)
     outside = ((index < 0) | (index >= sizes)).any(-1)
+    if outside.any() and 0 in sizes:
+        return np.zeros(out_shape, x.dtype)
     index[outside] = 0
     batch = np.meshgrid(*(np.arange(n) for n in indices.shape[:batch_dims]), indexing="ij")
     inner = indices.ndim - 1 - batch_dims
