@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy
-
 from cudasim import build, kernel_builder, nvrtc
 
 CHECK_BOUNDS, CHECK_INITIALISED, CHECK_RACES, CHECK_ALL = 1, 2, 4, 7
@@ -154,7 +153,9 @@ class Bench:
         """Uninitialised memory, filled with 0xFF as the runtime does."""
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         array = DeviceArray(_next_address[device], shape, numpy.dtype(dtype))
-        _next_address[device] += (array.nbytes // 65536 + 2) * 65536  # never used twice, never adjacent
+        _next_address[device] += (
+            array.nbytes // 65536 + 2
+        ) * 65536  # never used twice, never adjacent
         libc = ctypes.CDLL(None, use_errno=True)
         libc.mmap.restype = ctypes.c_void_p
         pages = (array.nbytes + mmap.PAGESIZE) // mmap.PAGESIZE * mmap.PAGESIZE
@@ -247,4 +248,4 @@ class Bench:
 
 def _dim3(size: int | Sequence[int]) -> _Dim3:
     sizes = [size] if isinstance(size, int) else list(size)
-    return _Dim3(*(sizes + [1, 1, 1])[:3])
+    return _Dim3(*[*sizes, 1, 1, 1][:3])

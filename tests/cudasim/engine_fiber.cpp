@@ -195,13 +195,13 @@ static void run_block(uint64_t index, const cudasim_launch& launch) {
   // 0xFF: uninitialised shared memory reads as NaN
   memset(shared_memory(), 0xFF, kernel.dynamic_offset + launch.dynamic_shared);
   done_count = 0;
-  ready.clear();
+  ready.resize(thread_count);
   ready_head = 0;
   spins = idle_yields = 0;
   for (uint32_t t = 0; t < thread_count; t++) {
     fibers[t].state = State::New;
     fibers[t].self.ctaid = ctaid;
-    ready.push_back(t);
+    ready[t] = t;
   }
   start_block_sync();
   if (options.check) start_block_checks();

@@ -22,6 +22,7 @@ struct Barrier {
 };
 
 Barrier barriers[kNamedBarriers];
+uint32_t open_barriers;                        // that somebody has arrived at
 uint32_t waiting_lanes[1024 / kWarpSize];  // per warp
 
 bool complete(const Barrier& barrier) {
@@ -54,6 +55,7 @@ void release(Barrier& barrier) {
   barrier.seen.clock.clear();
   barrier.arrived = barrier.true_predicates = 0;
   barrier.has_arrivals = barrier.mixed = false;
+  open_barriers--;
   note_progress();
 }
 
@@ -183,12 +185,15 @@ void start_block_sync() {
     barrier.arrived = barrier.true_predicates = 0;
     barrier.has_arrivals = barrier.mixed = false;
   }
+  open_barriers = 0;
   memset(waiting_lanes, 0, sizeof waiting_lanes);
 }
 
 void thread_has_exited(uint32_t thread) {
-  for (Barrier& barrier : barriers)
+  for (Barrier& barrier : barriers) {
+    if (!open_barriers) break;  // the usual case
     if (barrier.arrived && !barrier.threads && complete(barrier)) release(barrier);
+  }
   uint32_t first_thread = thread / kWarpSize * kWarpSize;
   if (!waiting_lanes[thread / kWarpSize]) return;
   for (uint32_t t = first_thread; t < first_thread + kWarpSize && t < thread_count; t++)
@@ -226,6 +231,7 @@ uint32_t cudasim_barrier(int kind, uint32_t id, uint32_t threads, int predicate,
     fail(line, "barrier %u waits for %u threads, the block has %u", id, threads, thread_count);
   Barrier& barrier = barriers[id];
   if (!barrier.arrived) {
+    open_barriers++;
     barrier.threads = threads;
     barrier.kind = kind;
     barrier.line = line;

@@ -84,10 +84,14 @@ def ptxas(ptx: bytes, arch: str) -> dict[str, Facts]:
     for line in done.stderr.splitlines():
         if match := re.search(r"Compiling entry function '(\w+)'", line):
             current = found[match[1]] = Facts(match[1], arch)
-        elif "Function properties for" in line:  # of a device function: its lines are not the kernel's
+        elif (
+            "Function properties for" in line
+        ):  # of a device function: its lines are not the kernel's
             name = line.split()[-1]
             current = found.get(name, Facts(name, arch))
-        elif current and (match := re.search(r"(\d+) bytes stack frame, (\d+).* (\d+) bytes spill loads", line)):
+        elif current and (
+            match := re.search(r"(\d+) bytes stack frame, (\d+).* (\d+) bytes spill loads", line)
+        ):
             current.stack_bytes = int(match[1])
             current.spill_bytes = int(match[2]) + int(match[3])
         elif match := re.search(r"Used (\d+) registers", line):
@@ -152,7 +156,9 @@ def main() -> int:
     arguments = parser.parse_args()
     options = ["--std=c++17", *[f"-I{d}" for d in arguments.include]]
     broken: list[str] = []
-    print(f"{'kernel':<32}{'sm':>5}{'regs':>6}{'spill':>7}{'smem':>8}{'ldg16':>7}{'stg16':>7}{'mma':>6}")
+    print(
+        f"{'kernel':<32}{'sm':>5}{'regs':>6}{'spill':>7}{'smem':>8}{'ldg16':>7}{'stg16':>7}{'mma':>6}"
+    )
     for path in arguments.sources:
         rows = inspect(path.read_text(), arguments.arch or ARCHITECTURES, options)
         for row in rows:

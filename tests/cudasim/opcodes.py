@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import ml_dtypes
 import numpy
-
 from cudasim.bench import Bench
 from cudasim.ptx_parser import type_bytes
 from cudasim.ptx_state import register_type

@@ -64,7 +64,7 @@ def setp(state: State, ins: Instruction, match: re.Match[str]) -> str:
         other = f"C {_BOOL_OPERATOR[match['bool']]} "
         code += f" uint8_t C = {state.read(ins.operands[3], 'pred')};"
         values = [other + v for v in values]
-    for target, value in zip(targets, values):  # noqa: B905 - the second target may be absent
+    for target, value in zip(targets, values):
         code += " " + state.write(target, "pred", value)
     return f"{{ {code} }}"
 

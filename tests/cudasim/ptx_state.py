@@ -114,9 +114,9 @@ class State:
             return found
         if operand in SPECIAL_REGISTERS:
             return SPECIAL_REGISTERS[operand], "imm"
-        if match := re.match(r"(%\w+)\.([xyz])$", operand):
-            if match[1] in DIMENSIONS:
-                return f"thread->{DIMENSIONS[match[1]]}.{match[2]}", "b32"
+        match = re.match(r"(%\w+)\.([xyz])$", operand)
+        if match and match[1] in DIMENSIONS:
+            return f"thread->{DIMENSIONS[match[1]]}.{match[2]}", "b32"
         if re.match(r"0[fF][0-9A-Fa-f]{8}$", operand):
             return f"f32_of(0x{operand[2:]}u)", "f32"
         if re.match(r"0[dD][0-9A-Fa-f]{16}$", operand):

@@ -7,7 +7,6 @@ import pathlib
 
 import numpy
 import pytest
-
 from cudasim.bench import CHECK_ALL, Bench, Module
 
 KERNELS = pathlib.Path(__file__).parent / "kernels"
@@ -100,7 +99,9 @@ def module(name: str, arch: str, checked: bool) -> Module:
 
 
 def run(bench: Bench, source: str, name: str, grid, block, arguments, n: int):
-    arrays = [bench.array(a) if isinstance(a, numpy.ndarray) else bench.empty(*a) for a in arguments]
+    arrays = [
+        bench.array(a) if isinstance(a, numpy.ndarray) else bench.empty(*a) for a in arguments
+    ]
     kernels = module(source, bench.arch, bool(bench.check))
     bench.launch(kernels, name, grid, block, *arrays, numpy.int32(n), shared=SHARED.get(name, 0))
     result = arrays[-1].get()
@@ -127,7 +128,9 @@ def test_correct_kernel_is_clean(name, arch):
     x = arguments[0]
     wanted = [*x, x.sum()] if reference is None else reference(x)
     variants = [Bench(arch=arch)]
-    variants += [Bench(check=CHECK_ALL, seed=s, preempt=p, arch=arch) for s in SEEDS for p in (0, 5)]
+    variants += [
+        Bench(check=CHECK_ALL, seed=s, preempt=p, arch=arch) for s in SEEDS for p in (0, 5)
+    ]
     for bench in variants:
         result, reports = run(bench, "correct", name, grid, block, arguments, n)
         assert reports == ""
@@ -145,7 +148,9 @@ def test_every_kernel_of_the_files_is_used():
 def test_waiting_for_another_block_ends_in_a_report():
     bench = Bench()
     y = bench.array(numpy.zeros(1, "i4"))
-    bench.launch(module("seeded_bugs", "86", False), "waits_for_another_block", 2, 1, y, numpy.int32(1))
+    bench.launch(
+        module("seeded_bugs", "86", False), "waits_for_another_block", 2, 1, y, numpy.int32(1)
+    )
     assert "live-lock" in bench.reports()
     bench.close()
 
@@ -178,7 +183,9 @@ def test_wild_access_of_an_unchecked_kernel_ends_the_launch():
     kernels = module("seeded_bugs", "86", False)
     bench.launch(kernels, "bound_off_by_one", 64, 256, x, x, numpy.int32(1 << 20))
     assert "illegal access to device address" in bench.reports()
-    numpy.testing.assert_equal(run(bench, "correct", "guarded_bound", *CORRECT["guarded_bound"][:4])[1], "")
+    numpy.testing.assert_equal(
+        run(bench, "correct", "guarded_bound", *CORRECT["guarded_bound"][:4])[1], ""
+    )
 
 
 def test_sub_ranges_of_an_arena():
@@ -188,8 +195,12 @@ def test_sub_ranges_of_an_arena():
     bench = Bench(check=CHECK_ALL)
     arena = bench.array(numpy.zeros(256, "f4"))
     for offset in (0, 512):
-        bench.engine.cudasim_bounds_add(ctypes.c_uint64(arena.address + offset), ctypes.c_size_t(400))
-        bench.engine.cudasim_mark_written(ctypes.c_uint64(arena.address + offset), ctypes.c_size_t(400))
+        bench.engine.cudasim_bounds_add(
+            ctypes.c_uint64(arena.address + offset), ctypes.c_size_t(400)
+        )
+        bench.engine.cudasim_mark_written(
+            ctypes.c_uint64(arena.address + offset), ctypes.c_size_t(400)
+        )
     kernels = module("correct", "86", True)
     first = numpy.uint64(arena.address)
     second = numpy.uint64(arena.address + 512)

@@ -7,7 +7,6 @@ import time
 
 import numpy
 import pytest
-
 from cudasim import gate, gate_budgets, nvrtc
 from cudasim.bench import Bench
 
@@ -93,10 +92,15 @@ def test_speed_of_dequantisation():
     groups = 1 << 15
     rng = numpy.random.default_rng(0)
     packed = rng.integers(0, 256, (groups, 16), dtype="u1")
-    scale, zero = rng.standard_normal(groups).astype("f2"), rng.integers(0, 256, groups // 2, dtype="u1")
+    scale, zero = (
+        rng.standard_normal(groups).astype("f2"),
+        rng.integers(0, 256, groups // 2, dtype="u1"),
+    )
     out = bench.empty((groups, 32), "f2")
     arguments = bench.array(packed), bench.array(scale), bench.array(zero), out, numpy.int32(groups)
-    seconds = best_of(5, lambda: bench.launch(module, "gate_dequantise_u4", groups // 128, 128, *arguments))
+    seconds = best_of(
+        5, lambda: bench.launch(module, "gate_dequantise_u4", groups // 128, 128, *arguments)
+    )
     nibbles = numpy.stack([packed & 15, packed >> 4], -1).reshape(groups, 32).astype("i4")
     zeros = numpy.stack([zero & 15, zero >> 4], -1).reshape(groups, 1).astype("i4")
     assert (out.get() == (nibbles - zeros).astype("f2") * scale[:, None]).all()
@@ -114,7 +118,9 @@ def test_speed_of_a_matrix_product_in_shared_memory():
     c = bench.empty((m, n), "f4")
     arguments = bench.array(a), bench.array(b), c, *(numpy.int32(x) for x in (m, n, k))
     grid = (-(-n // 16), -(-m // 16))
-    seconds = best_of(5, lambda: bench.launch(module, "gate_shared_tile", grid, (16, 16), *arguments))
+    seconds = best_of(
+        5, lambda: bench.launch(module, "gate_shared_tile", grid, (16, 16), *arguments)
+    )
     numpy.testing.assert_allclose(c.get(), a @ b, rtol=1e-4, atol=1e-4)
     assert m * n * k / seconds > 50e6
     bench.close()
@@ -123,6 +129,8 @@ def test_speed_of_a_matrix_product_in_shared_memory():
 def test_launch_overhead():
     """An empty launch costs the engine less than the 50 microseconds a launch may take in all."""
     bench = Bench()
-    module = bench.module(ptx=".version 8.8\n.target sm_80\n.address_size 64\n.visible .entry k() { ret; }")
+    module = bench.module(
+        ptx=".version 8.8\n.target sm_80\n.address_size 64\n.visible .entry k() { ret; }"
+    )
     assert best_of(50, lambda: bench.launch(module, "k", 1, 256)) < 100e-6  # with ctypes' own cost
     bench.close()

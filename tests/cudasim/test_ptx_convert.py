@@ -8,7 +8,6 @@ from fractions import Fraction
 import ml_dtypes
 import numpy
 import pytest
-
 from cudasim import exact, ptx_convert
 from cudasim.opcodes import COUNT, NUMPY, Case, evaluate
 from cudasim.test_ptx_float import corners, halves
@@ -24,13 +23,28 @@ def bits(t: str) -> int:
 
 def integers(t: str) -> numpy.ndarray:
     n = bits(t)
-    found = {0, 1, 2, 3, 127, 128, 255, 256, 2**n - 1, 2 ** (n - 1), 2 ** (n - 1) - 1, 2 ** (n - 1) + 1}
+    found = {
+        0,
+        1,
+        2,
+        3,
+        127,
+        128,
+        255,
+        256,
+        2**n - 1,
+        2 ** (n - 1),
+        2 ** (n - 1) - 1,
+        2 ** (n - 1) + 1,
+    }
     # around the ends of the significands: ties and their neighbours
     for p in (8, 11, 24, 53):
         found |= {2**p + k for k in range(-2, 6)} | {3 * 2**p + k for k in (-1, 0, 1, 2)}
         found |= {(2**p + 1) * 2**6 + k for k in (-1, 0, 1, 31, 32, 33)}
     rng = numpy.random.default_rng(n)
-    random = [int(x) >> int(s) for x, s in zip(rng.integers(0, 2**63, 300), rng.integers(0, 63, 300))]
+    random = [
+        int(x) >> int(s) for x, s in zip(rng.integers(0, 2**63, 300), rng.integers(0, 63, 300))
+    ]
     values = [v & (2**n - 1) for v in [*found, *[-v for v in found], *random]]
     return numpy.resize(numpy.array(values[:COUNT], f"u{n // 8}"), COUNT).view(NUMPY[t])
 
@@ -101,7 +115,9 @@ def raw(t: str) -> str:
     return "b16" if t in ("f16", "bf16") else t
 
 
-@pytest.mark.parametrize("target", ["u8", "s8", "u16", "s16", "u32", "s32", "u64", "s64", *exact.FORMATS])
+@pytest.mark.parametrize(
+    "target", ["u8", "s8", "u16", "s16", "u32", "s32", "u64", "s64", *exact.FORMATS]
+)
 def test_every_conversion(target):
     chosen = [f for f in PLAIN if f.opcode.split(".")[-2] == target]
     sources = [f.opcode.split(".")[-1] for f in chosen]
@@ -127,7 +143,9 @@ def test_every_conversion(target):
 def test_narrow_results_extend_into_wide_registers():
     """cvt to s8 or u8 leaves a sign- or zero-extended value in a 32-bit register."""
     values = numpy.array([0, 127, 128, 255, 256, 0x1234FF80], "u4")
-    got = evaluate([Case(f"cvt.{t}.u32", "u32", ("u32",), [values]) for t in ("u8", "s8", "u16", "s16")])
+    got = evaluate(
+        [Case(f"cvt.{t}.u32", "u32", ("u32",), [values]) for t in ("u8", "s8", "u16", "s16")]
+    )
     for t, result in zip(("u1", "i1", "u2", "i2"), got, strict=True):
         assert (result[:6].astype("i4") == values.astype(t).astype("i4")).all()
 
@@ -165,7 +183,9 @@ def test_tf32(mode):
             if mode == "rna":  # ties go away from zero
                 down = exact.round_to(Fraction(value), "tf32", "rz")
                 up = exact.round_to(Fraction(value), "tf32", "rp" if value > 0 else "rm")
-                tie = math.isfinite(up) and Fraction(value) - Fraction(down) == Fraction(up) - Fraction(value)
+                tie = math.isfinite(up) and Fraction(value) - Fraction(down) == Fraction(
+                    up
+                ) - Fraction(value)
                 wanted = up if tie else wanted
             assert result == wanted, (value, result, wanted)
     del exact.FORMATS["tf32"]
@@ -184,7 +204,9 @@ def test_eight_bit_floats(fmt, dtype, largest):
     b = a[::-1].copy()
 
     def convert(values):
-        return numpy.clip(values.astype("f4"), -largest, largest).astype(dtype).view("u1").astype("u2")
+        return (
+            numpy.clip(values.astype("f4"), -largest, largest).astype(dtype).view("u1").astype("u2")
+        )
 
     from_f32, relu, from_pair, back = evaluate(
         [
@@ -199,7 +221,9 @@ def test_eight_bit_floats(fmt, dtype, largest):
     assert (from_f32 == convert(b) | convert(a) << 8)[keep].all()
     with numpy.errstate(all="ignore"):
         positive = [numpy.maximum(x, 0) for x in (a, b)]
-    assert ((relu & 0x7F7F) == ((convert(positive[1]) | convert(positive[0]) << 8) & 0x7F7F))[keep].all()
+    assert ((relu & 0x7F7F) == ((convert(positive[1]) | convert(positive[0]) << 8) & 0x7F7F))[
+        keep
+    ].all()
     assert (from_pair == convert(a.astype("f2")) | convert(b.astype("f2")) << 8)[keep].all()
     codes = (numpy.arange(COUNT, dtype="u2") * 128).view("u1").view(dtype).astype("f2")
     got = back.view("f2")
@@ -209,7 +233,10 @@ def test_eight_bit_floats(fmt, dtype, largest):
 
 def test_pack():
     rng = numpy.random.default_rng(0)
-    a, b = (rng.choice([0, 1, -1, 127, 128, -128, -129, 255, 256, 40000, -40000], COUNT) for _ in range(2))
+    a, b = (
+        rng.choice([0, 1, -1, 127, 128, -128, -129, 255, 256, 40000, -40000], COUNT)
+        for _ in range(2)
+    )
     c = rng.integers(0, 2**32, COUNT, dtype="u4")
     listed, wanted = [], []
     for t in ("u8", "s8", "u16", "s16"):
@@ -221,7 +248,9 @@ def test_pack():
             listed.append(Case(f"cvt.pack.sat.{t}.s32", "u32", ("s32", "s32"), [a, b]))
             wanted.append(pair)
         else:
-            listed.append(Case(f"cvt.pack.sat.{t}.s32.b32", "u32", ("s32", "s32", "u32"), [a, b, c]))
+            listed.append(
+                Case(f"cvt.pack.sat.{t}.s32.b32", "u32", ("s32", "s32", "u32"), [a, b, c])
+            )
             wanted.append((pair | c.astype("i8") << 16) & 0xFFFFFFFF)
     for case, got, want in zip(listed, evaluate(listed), wanted, strict=True):
         assert (got == want).all(), case.opcode

@@ -9,7 +9,6 @@ import re
 import ml_dtypes
 import numpy
 import pytest
-
 from cudasim import exact, ptx_float, ptx_forms
 from cudasim.opcodes import COUNT, NUMPY, Case, evaluate
 
@@ -182,7 +181,9 @@ def everything():
         packed = opcode.split(".")[-1]
         fmt = SCALAR.get(packed, packed)
         columns = [samples(fmt, i, arity) for i in range(arity)]
-        if opcode.startswith(("sin", "cos")):  # large arguments are not reduced as the hardware does
+        if opcode.startswith(
+            ("sin", "cos")
+        ):  # large arguments are not reduced as the hardware does
             columns = [numpy.where(numpy.abs(columns[0]) < 100, columns[0], 1).astype("f4")]
         if packed in SCALAR:
             operands = [halves(c, c[::-1].copy(), fmt) for c in columns]
@@ -289,14 +290,14 @@ def test_setp_and_set():
         operands = [bits(o).view("u2") if t in ("f16", "bf16") else o for o in operands]
         listed.append(Case(f"setp.{cmp}.{t}", "pred", types, operands))
         wanted.append(truth)
-        second = "{ .reg .pred q; setp.%s.%s q|{d}, {a}, {b}; }" % (cmp, t)
+        second = f"{{ .reg .pred q; setp.{cmp}.{t} q|{{d}}, {{a}}, {{b}}; }}"
         listed.append(Case("", "pred", types, operands, second))
         wanted.append(~truth)
         for name, function in combine.items():
             with_p = (*types, "pred"), [*operands, p]
             listed.append(Case(f"setp.{cmp}.{name}.{t}", "pred", *with_p))
             wanted.append(function(truth, p))
-            negated = "setp.%s.%s.%s {d}, {a}, {b}, !{c};" % (cmp, name, t)
+            negated = f"setp.{cmp}.{name}.{t} {{d}}, {{a}}, {{b}}, !{{c}};"
             listed.append(Case("", "pred", *with_p, negated))
             wanted.append(function(truth, ~p))
         listed.append(Case(f"set.{cmp}.u32.{t}", "u32", types, operands))
@@ -317,7 +318,7 @@ def test_comparison_of_pairs(t):
         both = truth, truth[::-1]
         for i in range(2):
             targets = "{d}|other" if i == 0 else "other|{d}"
-            code = "{ .reg .pred other; setp.%s.%sx2 %s, {a}, {b}; }" % (cmp, t, targets)
+            code = f"{{ .reg .pred other; setp.{cmp}.{t}x2 {targets}, {{a}}, {{b}}; }}"
             listed.append(Case("", "pred", ("u32", "u32"), pairs, code))
             wanted.append(both[i])
         one = 0x3C00 if t == "f16" else 0x3F80

@@ -8,7 +8,6 @@ import re
 
 import numpy
 import pytest
-
 from cudasim import ptx_forms, ptx_integer
 from cudasim.opcodes import COUNT, NUMPY, Case, evaluate
 
@@ -290,14 +289,11 @@ def test_carry(t):
     u = f"u{n}"
     rng = random.Random(5)
     corners = [0, 1, 2**n - 1, 2 ** (n - 1), 2 ** (n - 1) - 1]
-    a, b, c = (
-        numpy.array(rng.choices(corners, k=COUNT), dtype=f"u{n // 8}")
-        for _ in range(3)
-    )
+    a, b, c = (numpy.array(rng.choices(corners, k=COUNT), dtype=f"u{n // 8}") for _ in range(3))
     operands = [a, b, c]
 
     def case(code: str) -> Case:
-        return Case("", u, (u, u, u), operands, "{ .reg .b%d t; " % n + code + " }")
+        return Case("", u, (u, u, u), operands, f"{{ .reg .b{n} t; {code} }}")
 
     got = evaluate(
         [

@@ -7,7 +7,6 @@ import struct
 import ml_dtypes
 import numpy
 import pytest
-
 from cudasim.bench import CHECK_ALL, Bench
 from cudasim.ptx_parser import PtxError, type_bytes
 
@@ -30,7 +29,18 @@ def test_loads_and_stores_of_every_width(bench):
         body.append(
             f"{{ .reg .{register} v; ld.global.{t} v, [%in+{4 * i}]; st.global.u32 [%out+{4 * i}], v; }}"
         )
-    vectors = ["v2.u8", "v4.u8", "v2.u16", "v4.u16", "v2.u32", "v4.u32", "v2.f32", "v4.f32", "v2.u64", "v2.f64"]
+    vectors = [
+        "v2.u8",
+        "v4.u8",
+        "v2.u16",
+        "v4.u16",
+        "v2.u32",
+        "v4.u32",
+        "v2.f32",
+        "v4.f32",
+        "v2.u64",
+        "v2.f64",
+    ]
     vectors += ["v4.u64", "v8.f32"]
     position = 64
     for vector in vectors:
@@ -43,13 +53,16 @@ def test_loads_and_stores_of_every_width(bench):
             f" st.global.{vector} [%out+{position}], {{{names}}}; }}"
         )
         position += 64
-    ptx = HEADER + f"""
+    ptx = (
+        HEADER
+        + f"""
 .visible .entry k(.param .u64 a, .param .u64 b) {{
 .reg .b64 %in, %out;
 ld.param.u64 %in, [a];
 ld.param.u64 %out, [b];
 {chr(10).join(body)}
 ret; }}"""
+    )
     module = bench.module(ptx=ptx)
     out = bench.array(numpy.zeros(position, "u1"))
     statistics = bench.launch(module, "k", 1, 1, bench.array(data), out)
@@ -128,7 +141,9 @@ def test_integer_and_float_atomics(bench, space):
             ld{suffix}.{kind} r, [m]; st.global.{kind} [%out+{at + 16}], r; }}""")
         after_red = old if op in ("exch", "cas") else new
         wanted.append((op, t, dtype, old, new, after_red))
-    ptx = HEADER + f"""
+    ptx = (
+        HEADER
+        + f"""
 .visible .entry k(.param .u64 a, .param .u64 b) {{
 .reg .b64 %in, %out;
 .shared .align 8 .b8 buffer[8];
@@ -136,6 +151,7 @@ ld.param.u64 %in, [a];
 ld.param.u64 %out, [b];
 {chr(10).join(body)}
 ret; }}"""
+    )
     out = bench.array(numpy.zeros(24 * len(ATOMIC_TYPES), "u1"))
     bench.launch(bench.module(ptx=ptx), "k", 1, 1, bench.array(numpy.frombuffer(inputs, "u1")), out)
     raw = out.get().tobytes()
@@ -144,7 +160,11 @@ ret; }}"""
             at = 24 * number + 8 * i
             got = numpy.frombuffer(raw[at : at + dtype.itemsize], dtype)[0]
             with numpy.errstate(over="ignore"):
-                assert got == numpy.array(value % 2**64 if t[0] != "f" else value).astype(dtype), (op, t, i)
+                assert got == numpy.array(value % 2**64 if t[0] != "f" else value).astype(dtype), (
+                    op,
+                    t,
+                    i,
+                )
 
 
 @pytest.mark.parametrize("t", ["f16", "bf16", "f16x2", "bf16x2"])
@@ -152,7 +172,9 @@ def test_half_atomics(bench, t):
     dtype = numpy.dtype("f2") if t.startswith("f16") else numpy.dtype(ml_dtypes.bfloat16)
     pair = t.endswith("x2")
     kind = "b32" if pair else "b16"
-    ptx = HEADER + f"""
+    ptx = (
+        HEADER
+        + f"""
 .visible .entry k(.param .u64 a, .param .u64 b) {{
 .reg .b64 %in, %out; .reg .{kind} %x, %r;
 ld.param.u64 %in, [a]; ld.param.u64 %out, [b];
@@ -161,6 +183,7 @@ atom.global.add.noftz.{t} %r, [%out], %x;
 atom.global.add.noftz.{t} %r, [%out], %x;
 red.relaxed.gpu.global.add.noftz.{t} [%out], %r;
 ret; }}"""
+    )
     start, x = numpy.array([1.5, -2.25], dtype), numpy.array([0.25, 3.0], dtype)
     out = bench.array(start.view("u2"))
     bench.launch(bench.module(ptx=ptx), "k", 1, 1, bench.array(x.view("u2")), out)
@@ -280,7 +303,9 @@ def test_asynchronous_copies(bench):
     n = 5
     data = numpy.random.default_rng(0).standard_normal((n, 32, 4)).astype("f4")
     out = bench.empty((n, 32, 4), "f4")
-    statistics = bench.launch(bench.module(cuda=CP_ASYNC), "k", 1, 32, bench.array(data), out, numpy.int32(n))
+    statistics = bench.launch(
+        bench.module(cuda=CP_ASYNC), "k", 1, 32, bench.array(data), out, numpy.int32(n)
+    )
     wanted = data[:, ::-1].copy()
     wanted[-1, :, 2:] = 0
     assert (out.get() == wanted).all()
@@ -300,7 +325,9 @@ def test_asynchronous_copy_happens_at_the_wait():
 
 
 def test_address_spaces(bench):
-    ptx = HEADER + """
+    ptx = (
+        HEADER
+        + """
 .global .align 4 .u32 variable;
 .visible .entry k(.param .u64 b) {
 .reg .b64 %out, %g, %s, %l; .reg .pred %p; .reg .b32 %r;
@@ -310,11 +337,14 @@ ld.param.u64 %out, [b];
 mov.u64 %g, variable; cvta.global.u64 %g, %g;
 mov.u64 %s, array; cvta.shared.u64 %s, %s;
 mov.u64 %l, depot; cvta.local.u64 %l, %l;
-""" + "\n".join(
-        f"isspacep.{space} %p, %{r}; selp.b32 %r, 1, 0, %p; st.global.u32 [%out+{4 * (3 * i + j)}], %r;"
-        for i, space in enumerate(("global", "shared", "local"))
-        for j, r in enumerate("gsl")
-    ) + "\nret; }"
+"""
+        + "\n".join(
+            f"isspacep.{space} %p, %{r}; selp.b32 %r, 1, 0, %p; st.global.u32 [%out+{4 * (3 * i + j)}], %r;"
+            for i, space in enumerate(("global", "shared", "local"))
+            for j, r in enumerate("gsl")
+        )
+        + "\nret; }"
+    )
     out = bench.empty(9, "u4")
     bench.launch(bench.module(ptx=ptx), "k", 1, 1, out)
     assert (out.get().reshape(3, 3) == numpy.eye(3)).all()
@@ -335,7 +365,9 @@ mov.u64 %l, depot; cvta.local.u64 %l, %l;
     ],
 )
 def test_unknown_instructions_are_refused_by_name(instruction):
-    ptx = HEADER + ".visible .entry k() { .reg .b32 %r1; .reg .b64 %rd1;\n" + instruction + "\nret; }"
+    ptx = (
+        HEADER + ".visible .entry k() { .reg .b32 %r1; .reg .b64 %rd1;\n" + instruction + "\nret; }"
+    )
     with pytest.raises(PtxError, match="PTX line 5") as error:
         Bench().module(ptx=ptx)
     assert instruction.split()[0].rstrip(";") in str(error.value)

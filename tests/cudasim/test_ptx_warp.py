@@ -7,7 +7,6 @@ import itertools
 import ml_dtypes
 import numpy
 import pytest
-
 from cudasim.bench import CHECK_ALL, Bench
 
 HEADER = ".version 8.8\n.target sm_90\n.address_size 64\n"
@@ -103,11 +102,18 @@ def test_votes_and_matches(bench):
         assert (any_ == values.any()).all()
         assert (uni == (values.all() or not values.any())).all()
     values = rng.integers(0, 4, 32)
-    got = run(bench, "match.any.sync.b32 %d0, %a, -1; match.all.sync.b32 %d1|%q, %a, -1;", values, results=2)
+    got = run(
+        bench,
+        "match.any.sync.b32 %d0, %a, -1; match.all.sync.b32 %d1|%q, %a, -1;",
+        values,
+        results=2,
+    )
     masks = [sum(1 << j for j in range(32) if values[j] == values[i]) for i in range(32)]
     assert got[0].tolist() == masks
     assert (got[1] == 0).all()
-    same = run(bench, "match.all.sync.b32 %d0|%q, %a, -1; selp.u32 %d1, 1, 0, %q;", values * 0, results=2)
+    same = run(
+        bench, "match.all.sync.b32 %d0|%q, %a, -1; selp.u32 %d1, 1, 0, %q;", values * 0, results=2
+    )
     assert (same[0] == 0xFFFFFFFF).all()
     assert (same[1] == 1).all()
 
@@ -291,7 +297,8 @@ def test_mma(bench, shape, a_type, b_type, kind):
 mov.u32 %lane, %laneid; mul.wide.u32 %at, %lane, 4;
 ld.param.u64 %p, [in]; add.u64 %p, %p, %at; ld.param.u64 %q, [out]; add.u64 %q, %q, %at;
 {" ".join(f"ld.global.u32 {name}, [%p+{128 * i}];" for i, name in enumerate(names))}
-mma.sync.aligned.{shape}.row.col.{kind}.{a_type}.{b_type}.{kind} {{{", ".join(results)}}}, {{{lists[0]}}}, {{{lists[1]}}}, {{{lists[2]}}};
+mma.sync.aligned.{shape}.row.col.{kind}.{a_type}.{b_type}.{kind}
+  {{{", ".join(results)}}}, {{{lists[0]}}}, {{{lists[1]}}}, {{{lists[2]}}};
 {" ".join(f"st.global.u32 [%q+{128 * i}], {name};" for i, name in enumerate(results))}
 ret; }}"""
     out = bench.empty((counts[2], 32), "u4")
@@ -332,6 +339,19 @@ def test_matrices_of_shared_memory(bench, count, transposed):
     """ldmatrix, movmatrix (a transposition) and stmatrix."""
     trans = ".trans" if transposed else ""
     names = [f"%r{i}" for i in range(count)]
+
+    def at(array: str, i: int) -> str:
+        """%s = address of this lane's word of matrix i."""
+        return f"mad.lo.u32 %s, %lane, 4, {128 * i}; mov.u32 %row, {array}; add.u32 %s, %s, %row;"
+
+    load = "\n".join(
+        f"ld.global.u32 %v, [%p+{128 * i}]; {at('tile', i)} st.shared.u32 [%s], %v;"
+        for i in range(count)
+    )
+    store = "\n".join(
+        f"{at('other', i)} ld.shared.u32 %v, [%s]; st.global.u32 [%p+{128 * i}], %v;"
+        for i in range(count)
+    )
     ptx = f"""{HEADER}
 .visible .entry k(.param .u64 in, .param .u64 out, .param .u64 moved) {{
 .shared .align 16 .b8 tile[{count * 128}];
@@ -339,7 +359,7 @@ def test_matrices_of_shared_memory(bench, count, transposed):
 .reg .b64 %p, %at, %q; .reg .b32 %lane, %row, %v, %s, %r<4>; .reg .pred %inside;
 mov.u32 %lane, %laneid; mul.wide.u32 %at, %lane, 4;
 ld.param.u64 %p, [in]; add.u64 %p, %p, %at;
-{" ".join(f"ld.global.u32 %v, [%p+{128 * i}]; mad.lo.u32 %s, %lane, 4, {128 * i}; mov.u32 %row, tile; add.u32 %s, %s, %row; st.shared.u32 [%s], %v;" for i in range(count))}
+{load}
 bar.warp.sync -1;
 and.b32 %row, %lane, {8 * count - 1}; mul.lo.u32 %row, %row, 16; mov.u32 %s, tile; add.u32 %s, %s, %row;
 ldmatrix.sync.aligned.m8n8.x{count}{trans}.shared.b16 {{{", ".join(names)}}}, [%s];
@@ -347,7 +367,7 @@ mov.u32 %s, other; add.u32 %s, %s, %row;
 stmatrix.sync.aligned.m8n8.x{count}.shared.b16 [%s], {{{", ".join(names)}}};
 bar.warp.sync -1;
 ld.param.u64 %p, [out]; add.u64 %p, %p, %at;
-{" ".join(f"mad.lo.u32 %s, %lane, 4, {128 * i}; mov.u32 %row, other; add.u32 %s, %s, %row; ld.shared.u32 %v, [%s]; st.global.u32 [%p+{128 * i}], %v;" for i in range(count))}
+{store}
 movmatrix.sync.aligned.m8n8.trans.b16 %v, %r0;
 ld.param.u64 %q, [moved]; add.u64 %q, %q, %at; st.global.u32 [%q], %v;
 ret; }}"""
