@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ovgpu.graph.state import ReadValue
 
 
-@dataclass
+@dataclass(slots=True)
 class VariableInfo:
     """Shape, type and id of a variable."""
 
