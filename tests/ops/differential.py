@@ -23,6 +23,7 @@ from __future__ import annotations
 import itertools
 import math
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -129,6 +130,10 @@ def const(values: Any, type: str | None = None) -> Const:
     return Const(array if type == "T" else array.astype(Type.from_name(type).host_dtype), type)
 
 
+#: What was compared in this process, for the summary at the end: (kind, operation) -> how often.
+COMPARED: Counter[tuple[str, str]] = Counter()
+
+
 class Refused(Exception):
     """A package did not accept the operation."""
 
@@ -165,6 +170,7 @@ class Case:
     def check_static(self) -> None:
         """Compare the operation with static shapes: names, attributes, types, shapes and values."""
         theirs, mine = self.build_theirs(), self.build_mine()
+        COMPARED["cases", f"{mine.node.declaration.version}.{mine.node.get_type_name()}"] += 1
         assert mine.node.get_type_name() == theirs.node.get_type_name()
         assert mine.node.get_type_info().version_id == theirs.node.get_type_info().version_id
         if self.attributes:
@@ -179,6 +185,7 @@ class Case:
         shapes = [RELAXATIONS[relaxation](i, d.shape) for i, d in enumerate(self.parameters())]
         if all(s is not None and all(low == high for low, high in s) for s in shapes):
             return
+        COMPARED["partial shapes", self.factory] += 1
         theirs, mine = (
             _attempt(lambda: self.build_theirs(shapes)),
             _attempt(lambda: self.build_mine(shapes)),
@@ -265,6 +272,7 @@ class Case:
         return [d.draw(rng) for d in self.parameters()]
 
     def _compare_values(self, mine: _Built, theirs: _Built) -> None:
+        COMPARED["values", self.factory] += 1
         arrays = self.draw()
         expected = run_theirs(theirs.node, theirs.parameters, arrays, self.oracle)
         for layout, view in (("contiguous", _read_only), ("strided", _strided)):
