@@ -36,12 +36,12 @@ def bind_fake_quantize(call: Call) -> Step:
 
     def run() -> None:
         input_low, input_high, output_low, output_high = limits
-        # The order of these operations is that of the specification: it decides where halves of a step go.
-        np.subtract(x, input_low, out=level)
-        np.divide(level, input_high - input_low, out=level)
-        np.multiply(level, steps, out=level)
+        # Each rounding as OpenVINO's CPU device has it, a fused multiply-add at the end: whether a value just at the
+        # middle of two levels goes up or down, and all that later layers make of it, depends on the last bit.
+        scale = steps / (input_high - input_low)
+        np.multiply(x, scale, out=level)
+        np.subtract(level, input_low * scale, out=level)
         np.rint(level, out=level)
-        # Rounded once, as by a fused multiply-add: a layer that quantises again depends on the last bit.
         np.multiply(level, (output_high - output_low) / steps, out=wide, dtype=np.float64)
         np.add(wide, output_low, out=wide)
         np.copyto(wide, output_high, where=x > np.maximum(input_low, input_high))
