@@ -138,7 +138,8 @@ def gpu_mode(request: pytest.FixtureRequest) -> Iterator[Mode | None]:
         yield mode
     device.finish()  # what the test has left pending may still go wrong
     lost = [reason for i in range(2) if (reason := device.sticky_reason(i))]
-    problems = [*device.reports().splitlines(), *images.failures, *lost]
+    problems = device.reports().splitlines() or lost  # reports say why a device was lost
+    problems += images.failures
     device.reset()
     if problems and not request.node.stash.get(expects_problems, False):
         pytest.fail(

@@ -35,7 +35,7 @@ PYTHON_ONLY = {
     "ipcOpenEventHandle": "PyObject *(int __pyx_skip_dispatch)",
     "ipcOpenMemHandle": "PyObject *(int __pyx_skip_dispatch)",
 }
-_C_TYPES = {
+_C_TYPES: dict[str, Any] = {
     "int": ctypes.c_int,
     "cudaMemcpyKind": ctypes.c_int,
     "unsigned int": ctypes.c_uint,
@@ -70,7 +70,7 @@ def _capsule_functions() -> tuple[Any, Any]:
 def expected_table() -> dict[str, str]:
     """Function name -> C signature, of the CuPy that this was written for."""
     lines = (HERE / "cupy_table.tsv").read_text().splitlines()
-    return dict(line.split("\t", 1) for line in lines if not line.startswith("#"))  # type: ignore[misc]
+    return dict(line.split("\t", 1) for line in lines if not line.startswith("#"))
 
 
 def actual_table(runtime: types.ModuleType) -> dict[str, str]:
@@ -102,7 +102,7 @@ def _python_function(name: str, signature: str, address: int, original: Any) -> 
     optional = kinds[-1].startswith("struct")
     kinds = [k for k in kinds if "__pyx" not in k]
     restype = _C_TYPES.get(result, ctypes.py_object)  # else a Python object of a class of CuPy's
-    argtypes = [_C_TYPES.get(k, ctypes.py_object) for k in kinds] + [ctypes.c_int]
+    argtypes: list[Any] = [_C_TYPES.get(k, ctypes.py_object) for k in kinds] + [ctypes.c_int]
     if optional:
         argtypes.append(ctypes.POINTER(_OptionalArguments))
     # PYFUNCTYPE keeps the GIL and raises the Python error that the function has set.

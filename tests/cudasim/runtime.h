@@ -140,7 +140,15 @@ struct ById {
 };
 
 // What may be made to fail (cudasim_inject_fault).
-enum FaultPoint { FAULT_MALLOC, FAULT_HOST_ALLOC, FAULT_LAUNCH, FAULT_COPY, FAULT_SYNCHRONIZE, FAULT_GRAPH_LAUNCH, FAULT_POINTS };
+enum FaultPoint {
+  FAULT_MALLOC,
+  FAULT_HOST_ALLOC,
+  FAULT_LAUNCH,
+  FAULT_COPY,
+  FAULT_SYNCHRONIZE,
+  FAULT_GRAPH_LAUNCH,
+  FAULT_POINTS
+};
 struct Fault {
   uint64_t countdown = 0; // 1: the next call fails; 0: none
   cudaError_t error = cudaSuccess;
@@ -224,8 +232,8 @@ cudaError_t release(void* p);
 // ---------------------------------------------------------------- streams (runtime_streams.cpp)
 StreamPtr find_stream(cudaStream_t handle); // nullptr: no such stream
 // Appends an operation in stream order, or a node when the stream captures.
-cudaError_t enqueue(const StreamPtr& stream, std::function<void()> run, const std::string& name, bool kernel = false,
-                    std::vector<StreamPoint> dependencies = {});
+cudaError_t enqueue(const StreamPtr& stream, std::function<void()> run, const std::string& name,
+                    bool kernel = false, std::vector<StreamPoint> dependencies = {});
 void run_until(const StreamPoint& point);
 cudaError_t synchronize(const StreamPtr& stream);
 void run_everything(int device); // device < 0: of all devices

@@ -17,7 +17,8 @@ Direction direction(const void* to, const void* from) {
     return is_device(from) ? DEVICE_TO_HOST : HOST_TO_HOST;
   if (!is_device(from))
     return HOST_TO_DEVICE;
-  return find_allocation((uint64_t)to)->device == find_allocation((uint64_t)from)->device ? DEVICE_TO_DEVICE : PEER;
+  int target = find_allocation((uint64_t)to)->device, source = find_allocation((uint64_t)from)->device;
+  return target == source ? DEVICE_TO_DEVICE : PEER;
 }
 
 // Does the kind that the caller states agree with the pointers?
@@ -60,7 +61,8 @@ void move_rows(char* to, const char* from, const Rows& r) {
     memmove(to + i * r.to_pitch, from + i * r.from_pitch, r.width);
 }
 
-cudaError_t copy(void* to, const void* from, const Rows& r, cudaMemcpyKind kind, cudaStream_t handle, bool blocking) {
+cudaError_t copy(void* to, const void* from, const Rows& r, cudaMemcpyKind kind, cudaStream_t handle,
+                 bool blocking) {
   StreamPtr stream = find_stream(handle);
   if (!stream)
     return cudaErrorInvalidResourceHandle;
@@ -104,7 +106,8 @@ cudaError_t copy(void* to, const void* from, const Rows& r, cudaMemcpyKind kind,
     }, NAMES[d]);
   }
   // To pageable memory, and every blocking copy that involves the host: returns when done.
-  bool wait = (pageable_target && d == DEVICE_TO_HOST) || (blocking && d != DEVICE_TO_DEVICE && d != PEER) || d == HOST_TO_HOST;
+  bool wait = (pageable_target && d == DEVICE_TO_HOST) || (blocking && d != DEVICE_TO_DEVICE && d != PEER) ||
+              d == HOST_TO_HOST;
   if (!e && wait && !stream->capture)
     e = synchronize(stream);
   return e;
@@ -138,8 +141,8 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t n, cudaMemcpyKind
   CUDASIM_API;
   return failed(copy(to, from, Rows{n}, kind, stream, false));
 }
-cudaError_t cudaMemcpy2D(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width, size_t height,
-                         cudaMemcpyKind kind) {
+cudaError_t cudaMemcpy2D(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width,
+                         size_t height, cudaMemcpyKind kind) {
   CUDASIM_API;
   if (width > to_pitch || width > from_pitch)
     return failed(cudaErrorInvalidPitchValue);

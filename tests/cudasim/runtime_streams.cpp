@@ -187,7 +187,9 @@ cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned flags, i
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
   return cudaStreamCreateWithPriority(stream, flags, 0);
 }
-cudaError_t cudaStreamCreate(cudaStream_t* stream) { return cudaStreamCreateWithPriority(stream, cudaStreamDefault, 0); }
+cudaError_t cudaStreamCreate(cudaStream_t* stream) {
+  return cudaStreamCreateWithPriority(stream, cudaStreamDefault, 0);
+}
 cudaError_t cudaStreamDestroy(cudaStream_t handle) {
   CUDASIM_API;
   FIND_STREAM(s, handle);
@@ -377,7 +379,8 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEve
     return failed(cudaErrorInvalidResourceHandle);
   if (!is_done(*a) || !is_done(*b))
     return cudaErrorNotReady;
-  *milliseconds = float(b->milliseconds - a->milliseconds); // when the simulation ran them: says nothing of a GPU
+  // When the simulation ran them: says nothing of a GPU.
+  *milliseconds = float(b->milliseconds - a->milliseconds);
   return cudaSuccess;
 }
 } // extern "C"
