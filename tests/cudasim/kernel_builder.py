@@ -18,7 +18,7 @@ __all__ = ["CompilerMissing", "PtxError", "build_image"]
 HERE = pathlib.Path(__file__).resolve().parent
 # -ffp-contract=off: a multiplication and an addition stay two roundings. -fwrapv: integers wrap.
 FLAGS = [
-    *("-std=gnu11", "-O2", "-w", "-fPIC", "-shared", "-mf16c", "-mfma", "-mpopcnt", "-mlzcnt"),
+    *("-std=gnu11", "-O1", "-w", "-fPIC", "-shared", "-mf16c", "-mfma", "-mpopcnt", "-mlzcnt"),
     *(
         "-ffp-contract=off",
         "-fwrapv",

@@ -1,18 +1,28 @@
 // Floating-point helpers of translated kernels. Compiled with -ffp-contract=off: no fusing that PTX does not say.
 #pragma once
 
+// ---------------------------------------------------------------------------------------- x86 instructions
+// As builtins: <immintrin.h> would take longer to compile than most kernels.
+typedef float float_x4 __attribute__((vector_size(16)));
+typedef short short_x8 __attribute__((vector_size(16)));
+#define GET_MXCSR() __builtin_ia32_stmxcsr()
+#define SET_MXCSR(value) __builtin_ia32_ldmxcsr(value)
+INLINE float half_to_float(uint16_t h) { return __builtin_ia32_vcvtph2ps((short_x8){(short)h})[0]; }
+#define FLOAT_TO_HALF(f, rounding) ((uint16_t)__builtin_ia32_vcvtps2ph((float_x4){f}, rounding)[0])
+enum { HALF_NEAREST = 0, HALF_DOWN = 1, HALF_UP = 2, HALF_ZERO = 3 };
+
 // ---------------------------------------------------------------------------------------- directed rounding
 // The asm statements pin the order: operands are ready before the mode changes, the result before it is restored.
 #define PIN(x) __asm__ volatile("" : "+x"(x))
 #define PIN_INTEGER(x) __asm__ volatile("" : "+r"(x))
 enum { ROUND_DOWN = 0x2000, ROUND_UP = 0x4000, ROUND_ZERO = 0x6000 };
 #define IN_MODE(mode, T, pins, expression)                    \
-  unsigned saved = _mm_getcsr();                              \
-  _mm_setcsr((saved & ~ROUND_ZERO) | mode);                   \
+  unsigned saved = GET_MXCSR();                              \
+  SET_MXCSR((saved & ~ROUND_ZERO) | mode);                   \
   pins;                                                       \
   T result = expression;                                      \
   PIN(result);                                                \
-  _mm_setcsr(saved);                                          \
+  SET_MXCSR(saved);                                          \
   return result;
 #define MODES(DEFINE, ...) \
   DEFINE(_rz, ROUND_ZERO, __VA_ARGS__) DEFINE(_rm, ROUND_DOWN, __VA_ARGS__) DEFINE(_rp, ROUND_UP, __VA_ARGS__)
@@ -102,12 +112,12 @@ INLINE double approx_f64(double d) { return d != d ? d : ftz_f64(f64_of(f64_bits
 #define CMP_nan(x, y) ((x) != (x) || (y) != (y))
 
 // ---------------------------------------------------------------------------------------- f16, bf16: conversions
-INLINE float f16_to_f32(uint16_t h) { return _cvtsh_ss(h); }
+INLINE float f16_to_f32(uint16_t h) { return half_to_float(h); }
 INLINE float bf16_to_f32(uint16_t h) { return f32_of((uint32_t)h << 16); }
 #define TO_F16(suffix, rounding) \
-  INLINE uint16_t f32_to_f16##suffix(float f) { return f != f ? 0x7fff : _cvtss_sh(f, rounding); }
-TO_F16(, _MM_FROUND_TO_NEAREST_INT) TO_F16(_rz, _MM_FROUND_TO_ZERO)
-TO_F16(_rm, _MM_FROUND_TO_NEG_INF) TO_F16(_rp, _MM_FROUND_TO_POS_INF)
+  INLINE uint16_t f32_to_f16##suffix(float f) { return f != f ? 0x7fff : FLOAT_TO_HALF(f, rounding); }
+TO_F16(, HALF_NEAREST) TO_F16(_rz, HALF_ZERO)
+TO_F16(_rm, HALF_DOWN) TO_F16(_rp, HALF_UP)
 INLINE uint16_t bf16_up(uint32_t bits) { return (uint16_t)((bits >> 16) + ((bits & 0xffff) != 0)); }
 INLINE uint16_t f32_to_bf16(float f) {
   uint32_t bits = f32_bits(f);
