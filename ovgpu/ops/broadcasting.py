@@ -12,7 +12,7 @@ from ovgpu.graph.element_type import Type
 from ovgpu.graph.interval import Interval
 from ovgpu.graph.partial_shape import PartialShape, broadcast_numpy, merge
 from ovgpu.graph.value import Value
-from ovgpu.ops.declaration import check
+from ovgpu.ops.declaration import OpError, check
 from ovgpu.ops.value_rules import ArrayFunction, arrays_of, each, each_pair
 
 AutoBroadcast = Literal["none", "explicit", "numpy", "pdpd"]
@@ -37,8 +37,8 @@ def broadcast_shapes(
         result = _broadcast_pdpd(a, b, axis)
     else:
         result = merge(a, b)
-    check(result is not None, f"Argument shapes are inconsistent: {a} and {b}")
-    assert result is not None
+    if result is None:  # spelled out, because the sentence costs more than the whole inference
+        raise OpError(f"Argument shapes are inconsistent: {a} and {b}")
     return result
 
 

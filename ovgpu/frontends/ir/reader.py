@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.etree.ElementTree import Element
 
 from ovgpu.frontends.ir.layers import Layer, build_order, connect, split_names
@@ -22,11 +22,21 @@ from ovgpu.graph.state import Assign, ReadValue
 from ovgpu.graph.variable import Variable, VariableInfo
 from ovgpu.ops.declaration import OpDeclaration, registry
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 #: Operation sets that files may name.
 _LAST_OPSET = 17
+#: Methods of the reader that make nodes of special kinds. By name: bound methods kept by the reader itself would be a
+#: cycle, and the graph would live until the next garbage collection.
+_MAKERS = {
+    "Parameter": "_parameter",
+    "Const": "_constant",
+    "Constant": "_constant",
+    "Result": "_result",
+    "ReadValue": "_state",
+    "Assign": "_state",
+    "If": "_subgraph",
+    "Loop": "_subgraph",
+    "TensorIterator": "_subgraph",
+}
 
 
 def read_ir(xml: bytes, weights: Weights) -> Model:
@@ -90,17 +100,6 @@ class GraphReader:
         self.parameters: dict[str, Parameter] = {}
         self.results: dict[str, Result] = {}
         self._sinks: dict[str, Node] = {}
-        self._makers: dict[str, Callable[[Layer, list[Output]], Node]] = {
-            "Parameter": self._parameter,
-            "Const": self._constant,
-            "Constant": self._constant,
-            "Result": self._result,
-            "ReadValue": self._state,
-            "Assign": self._state,
-            "If": self._subgraph,
-            "Loop": self._subgraph,
-            "TensorIterator": self._subgraph,
-        }
 
     def read(self, element: Element, name: str) -> Model:
         """The model in a ``<net>`` or ``<body>``."""
@@ -132,7 +131,7 @@ class GraphReader:
     def _read_layer(self, layer: Layer) -> None:
         inputs = self._inputs(layer)
         try:
-            node = self._makers.get(layer.type, self._operation)(layer, inputs)
+            node = getattr(self, _MAKERS.get(layer.type, "_operation"))(layer, inputs)
         except RecursionError:
             raise
         except (ValueError, TypeError, OverflowError) as error:
