@@ -131,6 +131,8 @@ class Interval:
             return Interval(-math.inf, math.inf)
         if self.upper < b.lower:
             return Interval(self.lower, self.upper, self.symbol)
+        if self.is_point and b.is_point:
+            return Interval.of(self.lower % b.lower)
         return Interval(0, min(self.upper, b.upper - 1))
 
     def minimum(self, other: Any) -> Interval:

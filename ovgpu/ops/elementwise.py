@@ -25,7 +25,7 @@ from ovgpu.ops.broadcasting import (
 )
 from ovgpu.ops.declaration import check, op, registry
 from ovgpu.ops.factory import build_factory, custom_factory
-from ovgpu.ops.value_rules import ArrayFunction, arrays_of, each_pair
+from ovgpu.ops.value_rules import ArrayFunction, arrays_of
 
 RoundMode = Literal["half_to_even", "half_away_from_zero"]
 
@@ -293,18 +293,23 @@ def _select_values(
     condition: Value, then: Value, otherwise: Value, *, auto_broadcast: str, **_: Any
 ) -> Any:
     arrays = arrays_of(then, otherwise)
-    if arrays is None or auto_broadcast == "pdpd":
+    if arrays is None or condition.rank is None or auto_broadcast == "pdpd":
         return None
-    chosen, (a, b) = condition.known, arrays
+    chosen, (a, b) = condition.elements, arrays
     assert a is not None
     assert b is not None
-    if chosen is not None:
+    if chosen is None:
+        chosen = np.full((1,) * len(condition.dims), Interval(0, 1), dtype=object)
+    if chosen.dtype != object:
         return np.where(chosen, a, b)
-    return np.asarray(
-        np.broadcast_arrays(
-            each_pair(Interval.union)(a, b), np.empty(condition.shape.static_tuple())
-        )[0]
-    )
+    choose = np.frompyfunc(_choose, 3, 1)
+    return np.asarray(choose(chosen, a, b), dtype=object)
+
+
+def _choose(condition: Interval, then: Any, otherwise: Any) -> Interval:
+    if condition.is_point:
+        return Interval.of(then if condition.lower else otherwise)
+    return Interval.of(then).union(otherwise)
 
 
 @op("Select", "1", factory="select(cond, then_node, else_node, auto_broadcast='numpy')",

@@ -59,10 +59,12 @@ def _reduce_rule(combine: np.ufunc | Callable[[Any, Any], Any]) -> Callable[...,
         wanted, elements = axes.ints(), data.elements
         if wanted is None or elements is None or elements.size == 0:
             return None
+        reduced: Any = elements
         for axis in reversed(normal_axes(wanted, elements.ndim, "Reduce")):
-            elements = pairwise.reduce(elements, axis=axis, keepdims=keep_dims)
-        result = np.empty(np.shape(elements), np.asarray(elements).dtype)
-        result[...] = elements
+            reduced = pairwise.reduce(reduced, axis=axis, keepdims=keep_dims)
+        # A Python function yields objects even for numbers, which must not be taken for intervals.
+        result = np.empty(np.shape(reduced), elements.dtype)
+        result[...] = reduced
         return result
 
     return rule
