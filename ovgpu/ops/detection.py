@@ -176,6 +176,7 @@ def detection_output_1(box_logits: Value, class_preds: Value, proposals: Value, 
         keep_top_k,
         share_location,
         normalized,
+        variance_encoded_in_target,
     )
 
 
@@ -190,7 +191,15 @@ def detection_output_8(box_logits: Value, class_preds: Value, proposals: Value, 
                        objectness_score: float = 0.0) -> Value:  # fmt: skip
     """DetectionOutput-8: as version 1; the number of classes follows from the inputs."""
     return _detections(
-        box_logits, class_preds, proposals, None, top_k, keep_top_k, share_location, normalized
+        box_logits,
+        class_preds,
+        proposals,
+        None,
+        top_k,
+        keep_top_k,
+        share_location,
+        normalized,
+        variance_encoded_in_target,
     )
 
 

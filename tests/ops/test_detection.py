@@ -67,8 +67,8 @@ def _detections():
         priors = data([1, rows, PRIORS * 4], values=PROPOSALS[:, :rows])
         for opset in (1, 8):
             attributes = {**base, **choice, **({"num_classes": CLASSES} if opset == 1 else {})}
-            yield from cases("detection_output", *predictions, priors, attributes, opset=opset, attributes=False, relax=("batch",),
-                             rtol=1e-3, atol=1e-4)  # fmt: skip
+            yield from cases("detection_output", *predictions, priors, attributes, opset=opset,
+                             attributes=False, relax=("batch",), rtol=1e-3, atol=1e-4)  # fmt: skip
 
 
 @pytest.mark.parametrize("case", [*_prior_boxes(), *_detections()], ids=str)
