@@ -344,9 +344,15 @@ def padding_index(size: int, before: int, after: int, mode: str) -> np.ndarray:
 
 
 def pad_array(
-    data: np.ndarray, before: np.ndarray, after: np.ndarray, value: Any = None, *, pad_mode: str
+    data: np.ndarray,
+    before: np.ndarray,
+    after: np.ndarray,
+    value: Any = None,
+    *,
+    pad_mode: str,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
-    """``data`` with ``before``/``after`` elements added at each axis (negative: removed)."""
+    """``data`` with ``before``/``after`` elements added at each axis (negative: removed), in ``out`` if given."""
     lows, highs = [int(x) for x in before.reshape(-1)], [int(x) for x in after.reshape(-1)]
     if pad_mode == "constant":
         shape = [n + a + b for n, a, b in zip(data.shape, lows, highs, strict=True)]
@@ -354,7 +360,8 @@ def pad_array(
         if data.dtype == object:  # strings, or intervals while shapes are inferred
             intervals = data.size and isinstance(data.reshape(-1)[0], Interval)
             fill = Interval.of(fill) if intervals else b"" if value is None else fill
-        result = np.full(shape, fill, dtype=data.dtype)
+        result = np.empty(shape, data.dtype) if out is None else out
+        result[...] = fill
         # The part of the data that is not cropped away, in coordinates of the result and of the data.
         spans = [
             (min(max(a, 0), total), min(max(a + n, 0), total), a)
@@ -367,7 +374,10 @@ def pad_array(
     for axis, (a, b) in enumerate(zip(lows, highs, strict=True)):
         if a or b:
             data = np.take(data, padding_index(data.shape[axis], a, b, pad_mode), axis)
-    return data
+    if out is None:
+        return data
+    np.copyto(out, data)
+    return out
 
 
 def _pad(

@@ -7,8 +7,10 @@ import pytest
 
 import ovgpu.opset16 as opset
 from ovgpu.graph.element_type import Type
+from ovgpu.graph.node import make_node
 from ovgpu.graph.partial_shape import PartialShape
-from ovgpu.graph.special import Parameter
+from ovgpu.graph.special import Constant, Parameter
+from ovgpu.plugins.cpu.evaluate import evaluate
 
 from .differential import Case, cases, const, data
 
@@ -113,3 +115,20 @@ def test_variadic_split_keeps_the_bound_of_the_rest() -> None:
     whole = Parameter(Type.f32, PartialShape("5..9"))
     split = opset.variadic_split(whole, np.int64(0), np.array([2, -1]))
     assert [str(o.partial_shape) for o in split.outputs()] == ["[2]", "[3..7]"]
+
+
+@pytest.mark.parametrize(("mode", "axes"), [("index", [0, 2]), ("mask", [True, False, True])])
+def test_reverse(mode: str, axes: list[int]) -> None:  # it has no factory, only IR files have it
+    x = np.arange(12, dtype=np.int32).reshape(2, 3, 2)
+    inputs = [Constant(x), Constant(np.array(axes))]
+    node = make_node("Reverse", inputs, 1, mode=mode)
+    (out,) = evaluate(node, [c.host_array() for c in inputs])
+    np.testing.assert_array_equal(out, x[::-1, :, ::-1])
+    assert str(node.get_output_partial_shape(0)) == "[2,3,2]"
+
+
+def test_reverse_refuses_a_short_mask() -> None:
+    with pytest.raises(RuntimeError, match="flag for each axis"):
+        make_node(
+            "Reverse", [Constant(np.zeros((2, 3))), Constant(np.array([True]))], 1, mode="mask"
+        )

@@ -29,7 +29,7 @@ def transpose(x: np.ndarray, order: np.ndarray, *, out: np.ndarray) -> None:
     np.copyto(out, transpose_view(x, order))
 
 
-@kernel("Concat", native=True)
+@kernel("Concat", native=True, layout="same")
 def concat(*inputs: np.ndarray, axis: int, out: np.ndarray) -> None:
     np.concatenate(inputs, axis, out=out)
 
@@ -76,7 +76,12 @@ def broadcast_view(
 
 @kernel("Broadcast", native=True)
 def broadcast(
-    x: np.ndarray, target: np.ndarray, axes_mapping: np.ndarray | None = None, *, mode: str, out: np.ndarray
+    x: np.ndarray,
+    target: np.ndarray,
+    axes_mapping: np.ndarray | None = None,
+    *,
+    mode: str,
+    out: np.ndarray,
 ) -> None:
     np.copyto(out, broadcast_array(x, target, axes_mapping, mode=mode))
 
@@ -97,7 +102,9 @@ def reverse_sequence(
         index = np.where(steps < lengths, lengths - 1 - steps, steps)
         np.copyto(out, np.take(x, np.clip(index, 0, max(x.shape[batch] - 1, 0)), batch))
         return
-    table = np.where(steps < lengths[:, None], lengths[:, None] - 1 - steps, steps)  # [batch, sequence]
+    table = np.where(
+        steps < lengths[:, None], lengths[:, None] - 1 - steps, steps
+    )  # [batch, sequence]
     if batch > sequence:
         table = table.T
     sizes = [1] * x.ndim

@@ -85,7 +85,7 @@ def strided_slice_view(
 kernel("StridedSlice", native=True)(strided_slice_view)
 
 
-@kernel("Pad", native=True)
+@kernel("Pad", native=True, layout="same")
 def pad(
     x: np.ndarray,
     before: np.ndarray,
@@ -93,5 +93,6 @@ def pad(
     value: np.ndarray | None = None,
     *,
     pad_mode: str,
-) -> np.ndarray:
-    return pad_array(x, before, after, value, pad_mode=pad_mode)
+    out: np.ndarray,
+) -> None:
+    pad_array(x, before, after, value, pad_mode=pad_mode, out=out)
