@@ -64,8 +64,6 @@ def prior_grid_generator(priors: Value, feature_map: Value, image: Value, *, fla
     rows = columns = Dimension.dynamic()
     if feature_map.rank is not None:
         rows, columns = feature_map.dims[2:]
-    rows = Dimension.static(h) if h > 0 else rows
-    columns = Dimension.static(w) if w > 0 else columns
     if flatten:
         return Value(
             priors.type, PartialShape.of([dims.mul(dims.mul(rows, columns), count), _FOUR])

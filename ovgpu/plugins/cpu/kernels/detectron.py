@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ovgpu.plugins.cpu.kernels.boxes import descending, greedy_suppression, overlaps
-from ovgpu.plugins.cpu.kernels.proposal import clip_boxes, refine_boxes, select_proposals
+from ovgpu.plugins.cpu.kernels.proposal import refine_boxes, select_proposals
 from ovgpu.plugins.cpu.kernels.roi import roi_align
 from ovgpu.plugins.cpu.registry import kernel
 
@@ -36,7 +36,12 @@ def prior_grid_generator(
     x = (np.arange(columns) + 0.5) * step_x
     y = (np.arange(rows) + 0.5) * step_y
     centre = np.stack(np.broadcast_arrays(x[None], y[:, None], x[None], y[:, None]), -1)
-    return (centre[:, :, None] + priors).reshape(out_shape)
+    grid = (centre[:, :, None] + priors).reshape(-1, 4)
+    # The shape is that of the feature map also when `h` and `w` ask for fewer positions: the rest is 0.
+    result = np.zeros(out_shape, priors.dtype)
+    flat = result.reshape(-1, 4)
+    flat[: len(grid)] = grid[: len(flat)]
+    return result
 
 
 @kernel("ExperimentalDetectronROIFeatureExtractor")
@@ -90,6 +95,7 @@ def generate_proposals_single_image(
         pre_nms_count,
         post_nms_count,
         border=1.0,
+        overlap_border=0.0,
     )
     boxes = np.zeros((post_nms_count, 4), anchors.dtype)
     kept = np.zeros(post_nms_count, anchors.dtype)
@@ -112,16 +118,16 @@ def detection_output(
     max_detections_per_image: int,
     deltas_weights: list[float],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    height, width = (float(v) for v in image_size.reshape(-1)[:2])
     changes = deltas.reshape(len(rois), -1, 4) / np.array(deltas_weights, deltas.dtype)
     boxes = refine_boxes(rois[:, None], changes, max_delta_log_wh, border=1.0)
-    boxes = clip_boxes(boxes, height, width, border=0.0)
+    boxes = np.maximum(boxes, 0)  # OpenVINO does not limit boxes to the image's far edges
+    extended = (rois[:, 2] > rois[:, 0]) & (rois[:, 3] > rois[:, 1])  # empty regions are not refined
     rows: list[tuple[float, int, np.ndarray]] = []
     for label in range(1, num_classes):
         values = scores[:, label]
         mine = boxes[:, min(label, boxes.shape[1] - 1)]
         order = descending(values)
-        order = order[values[order] > score_threshold]
+        order = order[(values[order] > score_threshold) & extended[order]]
         kept = greedy_suppression(
             order,
             lambda box, others, mine=mine: overlaps(mine[box], mine[others], 1.0),  # type: ignore[misc]

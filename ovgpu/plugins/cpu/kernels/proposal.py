@@ -41,6 +41,7 @@ def select_proposals(
     post_nms_count: int,
     border: float,
     eta: float = 1.0,
+    overlap_border: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The best boxes of one image and their scores.
 
@@ -51,6 +52,7 @@ def select_proposals(
         image_size: height and width.
         min_sizes: smallest height and width.
         border: 1 where coordinates count pixels.
+        overlap_border: the same for overlaps; None for ``border``.
     """
     height, width = (float(v) for v in image_size)
     count = scores.shape[0]
@@ -63,9 +65,10 @@ def select_proposals(
     large = (sizes[:, 1] >= min_sizes[0]) & (sizes[:, 0] >= min_sizes[1])
     order = descending(np.where(large, values, -np.inf))[:pre_nms_count]
     order = order[large[order]]
+    overlap_more = border if overlap_border is None else overlap_border
     kept = greedy_suppression(
         order,
-        lambda box, others: overlaps(boxes[box], boxes[others], border),
+        lambda box, others: overlaps(boxes[box], boxes[others], overlap_more),
         nms_threshold,
         post_nms_count,
         eta,
