@@ -208,7 +208,7 @@ def test_lt_epilogues(cp, lt, rng, dtype, epilogue):
     np.testing.assert_allclose(got, want, rtol=DTYPES[dtype][2], atol=DTYPES[dtype][2] * 8)
 
 
-@pytest.mark.parametrize(("transa", "transb", "order"), itertools.product((0, 1), (0, 1), (0, 1)))
+@pytest.mark.parametrize(("transa", "transb", "order"), list(itertools.product((0, 1), repeat=3)))
 def test_lt_transpositions_and_orders(cp, lt, rng, transa, transb, order):
     a, b, c = (rng.standard_normal(s) for s in ((6, 10), (10, 7), (6, 7)))
     got = run_lt(cp, lt, a, b, c, dtype="f32", transa=transa, transb=transb, order=order, beta=1.0)
