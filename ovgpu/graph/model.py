@@ -8,6 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ovgpu.graph.any import RTMap
+from ovgpu.graph.model_arguments import (
+    parse_model_arguments,
+    parse_reshape,
+    port_key,
+    reshape_arguments,
+)
 from ovgpu.graph.model_editing import ModelEditing
 from ovgpu.graph.node import Node
 from ovgpu.graph.partial_shape import PartialShape
@@ -65,8 +71,9 @@ class Model(ModelEditing):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        from ovgpu.graph.model_arguments import parse_model_arguments
-
+        if len(args) == 1 and isinstance(args[0], Model) and not kwargs:
+            self.__dict__ = args[0].__dict__  # another handle to the same graph
+            return
         results, sinks, parameters, variables, name = parse_model_arguments(args, kwargs)
         self._build(results, sinks, parameters, variables, name)
 
@@ -89,7 +96,8 @@ class Model(ModelEditing):
         order = self.get_ordered_ops()
         self._check_parameters(order)
         self._collect_variables(order)
-        for port in [*self._parameters, *self._results]:
+        ports: list[Node] = [*self._parameters, *self._results]
+        for port in ports:
             descriptor = port._outputs[0]
             if not descriptor._names:
                 descriptor._names = {port.get_friendly_name()}
@@ -182,17 +190,25 @@ class Model(ModelEditing):
                 if key in port.tensor._names:
                     return port
             raise RuntimeError(f"{kind.capitalize()} for tensor name '{key}' is not found.")
-        if not 0 <= key < len(ports):
-            raise IndexError(f"vector::_M_range_check: __n (which is {key}) >= this->size() (which is {len(ports)})")
+        if key >= len(ports):
+            raise IndexError(
+                f"vector::_M_range_check: __n (which is {key}) >= this->size() (which is {len(ports)})"
+            )
         return ports[key]
 
-    def input(self, key: int | str | None = None) -> Output:
-        """The input with this index or tensor name; without a key, the only one."""
-        return self._find_port(self.inputs, "input", key)
+    def input(self, *key: int | str, **named: int | str) -> Output:
+        """The input with this ``index`` or ``tensor_name``; without either, the only one.
 
-    def output(self, key: int | str | None = None) -> Output:
-        """The output with this index or tensor name; without a key, the only one."""
-        return self._find_port(self.outputs, "output", key)
+        Raises RuntimeError for an unknown name, IndexError for an index beyond the last input.
+        """
+        return self._find_port(self.inputs, "input", port_key("input", key, named))
+
+    def output(self, *key: int | str, **named: int | str) -> Output:
+        """The output with this ``index`` or ``tensor_name``; without either, the only one.
+
+        Raises RuntimeError for an unknown name, IndexError for an index beyond the last output.
+        """
+        return self._find_port(self.outputs, "output", port_key("output", key, named))
 
     # ---- names ------------------------------------------------------------------------------------------------------
     def get_name(self) -> str:
@@ -220,25 +236,30 @@ class Model(ModelEditing):
     # ---- shapes -----------------------------------------------------------------------------------------------------
     def is_dynamic(self) -> bool:
         """Whether any output of any node has an unknown dimension."""
-        return any(d.value.shape.is_dynamic for node in self.get_ordered_ops() for d in node._outputs)
+        return any(
+            d.value.shape.is_dynamic for node in self.get_ordered_ops() for d in node._outputs
+        )
 
     @property
     def dynamic(self) -> bool:
         return self.is_dynamic()
 
-    def reshape(self, partial_shapes: Any, variables_shapes: dict[str, Any] | None = None) -> None:
-        """Change input shapes and infer everything anew. When that fails, the old shapes are restored.
+    def reshape(self, *args: Any, **kwargs: Any) -> None:
+        """``reshape(partial_shapes, variables_shapes={})``: change input shapes and infer everything anew.
+
+        When that fails, the old shapes are restored.
 
         Args:
             partial_shapes: for a single input a PartialShape, list, tuple or str; else a dict from port, index or
                 name to such.
             variables_shapes: shapes of variables by id.
         """
-        from ovgpu.graph.model_arguments import parse_reshape
-
+        partial_shapes, variables_shapes = reshape_arguments(args, kwargs)
         new_shapes = parse_reshape(self, partial_shapes)
         variables = {v.info.variable_id: v for v in self._variables}
-        new_variables = {variables[k]: PartialShape(s) for k, s in (variables_shapes or {}).items() if k in variables}
+        new_variables = {
+            variables[k]: PartialShape(s) for k, s in variables_shapes.items() if k in variables
+        }
         old_shapes = [(p, p._partial_shape) for p in self._parameters]
         old_variables = [(v, v.info.data_shape) for v in new_variables]
         try:

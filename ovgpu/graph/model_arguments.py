@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ovgpu.graph.arguments import as_int64, incompatible_arguments
 from ovgpu.graph.node import Node
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.port import ConstOutput, Output
@@ -22,8 +23,8 @@ def _unsupported(args: Sequence[Any]) -> TypeError:
     given = ", ".join(type(a).__name__ for a in args)
     return TypeError(
         "__init__(): incompatible constructor arguments. Model takes (results, parameters, name), "
-        "(results, sinks, parameters, name) or (results, sinks, parameters, variables, name), where results is a list of "
-        f"Result, Node or Output, or one node. Invoked with: {given}"
+        "(results, sinks, parameters, name) or (results, sinks, parameters, variables, name), where results is a list "
+        f"of Result, Node or Output, or one node. Invoked with: {given}"
     )
 
 
@@ -56,27 +57,70 @@ def parse_model_arguments(
     name = kwargs.get("name", "")
     if positional and isinstance(positional[-1], str):
         name = positional.pop()
-    results = kwargs.get("results", positional.pop(0) if positional else None)
+    results: Any = kwargs.get("results", positional.pop(0) if positional else None)
     lists = positional
     sinks = kwargs.get("sinks")
-    parameters = kwargs.get("parameters")
+    parameters: Any = kwargs.get("parameters")
     variables = kwargs.get("variables")
-    if lists and variables is None and len(lists) > 1 and lists[-1] and _is_list_of(lists[-1], Variable):
+    if (
+        lists
+        and variables is None
+        and len(lists) > 1
+        and lists[-1]
+        and _is_list_of(lists[-1], Variable)
+    ):
         variables = lists.pop()
     if lists and parameters is None:
         parameters = lists.pop()
     if lists and sinks is None:
         sinks = lists.pop()
     single = isinstance(results, (Node, Output))
-    if lists or not (single or _is_list_of(results, (Node, Output))) or not _is_list_of(parameters, Parameter):
+    if (
+        lists
+        or not (single or _is_list_of(results, (Node, Output)))
+        or not _is_list_of(parameters, Parameter)
+    ):
         raise _unsupported([*args, *kwargs.values()])
     result_list = [results] if single else list(results)
     sink_list = [s.node if isinstance(s, Output) else s for s in (sinks or [])]
     return [_as_result(r) for r in result_list], sink_list, list(parameters), variables, name
 
 
+def port_key(
+    function: str, positional: Sequence[Any], named: Mapping[str, Any]
+) -> int | str | None:
+    """The index or name that was given to ``Model.input`` or ``Model.output``; None without one."""
+    given = [*positional, *named.values()]
+    if not given:
+        return None
+    key = given[0]
+    index = None if isinstance(key, str) else as_int64(key)
+    fits = key if isinstance(key, str) else index
+    if (
+        len(given) > 1
+        or named.keys() - {"index", "tensor_name"}
+        or fits is None
+        or (index or 0) < 0
+    ):
+        overloads = ["(self: ovgpu.Model)", "(index: int)", "(tensor_name: str)"]
+        raise incompatible_arguments(function, overloads, positional, **named)
+    return fits
+
+
+def reshape_arguments(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Shapes of the inputs and of the variables, as they were given to ``Model.reshape``."""
+    given = dict(zip(("partial_shapes", "variables_shapes"), args, strict=False))
+    given |= {"partial_shapes" if k == "partial_shape" else k: v for k, v in kwargs.items()}
+    if len(args) > 2 or given.keys() - {"partial_shapes", "variables_shapes"} or not given:
+        form = "(self: ovgpu.Model, partial_shapes, variables_shapes: dict = {})"
+        raise incompatible_arguments("reshape", [form], args, **kwargs)
+    return given["partial_shapes"], given.get("variables_shapes") or {}
+
+
 def _as_partial_shape(value: Any) -> PartialShape:
-    if isinstance(value, PartialShape) or (isinstance(value, (str, list, tuple)) and not isinstance(value, Shape)):
+    if isinstance(value, PartialShape) or (
+        isinstance(value, (str, list, tuple)) and not isinstance(value, Shape)
+    ):
         return PartialShape(value)
     raise TypeError(
         f"Incorrect value type {type(value)} to reshape a model, expected values as openvino.PartialShape, "
@@ -90,7 +134,7 @@ def parse_reshape(model: Model, shapes: Any) -> list[tuple[Parameter, PartialSha
     if not isinstance(shapes, dict):
         shape = _as_partial_shape(shapes)
         if len(parameters) != 1:
-            raise RuntimeError("reshape(shape) must be called on a Model with exactly one parameter.")
+            raise RuntimeError("must be called on a Model with exactly one parameter.")
         return [(parameters[0], shape)]
     pairs = []
     for key, value in shapes.items():
@@ -103,6 +147,8 @@ def parse_reshape(model: Model, shapes: Any) -> list[tuple[Parameter, PartialSha
                 f"Incorrect key type {type(key)} to reshape a model, expected keys as openvino.Output, int or str."
             )
         if not isinstance(node, Parameter) or all(p is not node for p in parameters):
-            raise RuntimeError(f"The port {key!r} given to reshape is not an input of this model")
+            raise RuntimeError(
+                f"PartialShape for port '{node.describe()}' is not used in ov::Model::reshape"
+            )
         pairs.append((node, _as_partial_shape(value)))
     return pairs

@@ -42,11 +42,12 @@ class ModelEditing:
 
         Raises RuntimeError when there is no such tensor, TypeError for anything else.
         """
-        items = outputs if isinstance(outputs, list) else [outputs]
-        return [self._add_output(item) for item in items]
+        if not isinstance(outputs, list):
+            return [self._add_output(outputs, "")]
+        return [self._add_output(item, f" at index {i}") for i, item in enumerate(outputs)]
 
-    def _add_output(self, item: Any) -> Output:
-        source = self._find_tensor(item)
+    def _add_output(self, item: Any, where: str) -> Output:
+        source = self._find_tensor(item, where)
         for result in self._results:
             if result is source.node or result.input_value(0) == source:
                 return result.output(0)
@@ -56,7 +57,7 @@ class ModelEditing:
         self._results.append(result)
         return result.output(0)
 
-    def _find_tensor(self, item: Any) -> Output:
+    def _find_tensor(self, item: Any, where: str) -> Output:
         if isinstance(item, Output):
             return item
         if isinstance(item, str):
@@ -67,7 +68,7 @@ class ModelEditing:
                     if item in output.tensor._names:
                         return output
             raise RuntimeError(f"Model::add_output. Tensor name '{item}' was not found.")
-        if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
+        if isinstance(item, tuple) and [type(part) for part in item] == [str, int]:
             name, index = item
             for node in self.get_ordered_ops():  # type: ignore[attr-defined]
                 if node.get_friendly_name() == name:
@@ -77,8 +78,8 @@ class ModelEditing:
                             f"Cannot add output to port {index} operation {name} has only {size} outputs."
                         )
                     return node.output(index)
-            raise RuntimeError(f"Port {index} for operation with name {name} was not found.")
-        raise TypeError("Incorrect type of a value to add as output.")
+            raise RuntimeError(f"Model::add_output. Operation with name '{name}' was not found.")
+        raise TypeError(f"Incorrect type of a value to add as output{where}.")
 
     def get_output_size(self) -> int:
         """Number of outputs."""
@@ -189,21 +190,24 @@ class ModelEditing:
         keys = [path] if isinstance(path, str) else list(path)
         found = self._look_up(keys)
         if found is None:
-            raise RuntimeError("Cannot get runtime attribute. Path to runtime attribute is incorrect.")
-        return found if isinstance(found, OVAny) else OVAny(found)
+            raise RuntimeError(
+                "Cannot get runtime attribute. Path to runtime attribute is incorrect."
+            )
+        return found
 
     def has_rt_info(self, path: str | list[str]) -> bool:
         """Whether there is an entry at ``path``."""
         return self._look_up([path] if isinstance(path, str) else list(path)) is not None
 
-    def _look_up(self, keys: Sequence[str]) -> Any:
-        current: Any = self._rt_info
+    def _look_up(self, keys: Sequence[str]) -> OVAny | None:
+        """The stored value at a path, None when there is none; dicts as they were stored."""
+        current: Any = self._rt_info._items
         for key in keys:
-            mapping = current.value if isinstance(current, OVAny) else current
-            if not isinstance(mapping, (dict, RTMap)) or key not in mapping:
+            if not isinstance(current, dict) or key not in current:
                 return None
-            current = mapping[key]
-        return current
+            found = current[key]
+            current = found.value if isinstance(found, OVAny) else found
+        return OVAny(current)
 
     def set_rt_info(self, obj: Any, path: str | list[str]) -> None:
         """Store ``obj`` at ``path``; missing levels are made."""
@@ -211,8 +215,8 @@ class ModelEditing:
         if len(keys) == 1:
             self._rt_info[keys[0]] = obj if isinstance(obj, OVAny) else OVAny(obj)
             return
-        top = self._rt_info[keys[0]] if keys[0] in self._rt_info else None
-        mapping = top.value if isinstance(top, OVAny) else top
+        top = self._look_up(keys[:1])
+        mapping = top.value if top is not None else None
         tree: dict[str, Any] = dict(mapping) if isinstance(mapping, dict) else {}
         level = tree
         for key in keys[1:-1]:
@@ -220,11 +224,13 @@ class ModelEditing:
             inner = inner.value if isinstance(inner, OVAny) else inner
             level[key] = dict(inner) if isinstance(inner, dict) else {}
             level = level[key]
-        level[keys[-1]] = obj if isinstance(obj, OVAny) else OVAny(obj)
+        level[keys[-1]] = obj.value if isinstance(obj, OVAny) else obj
         self._rt_info[keys[0]] = OVAny(tree)
 
     # ---- evaluation -------------------------------------------------------------------------------------------------
-    def evaluate(self, output_tensors: Any, input_tensors: Any, evaluation_context: Any = None) -> bool:
+    def evaluate(
+        self, output_tensors: Any, input_tensors: Any, evaluation_context: Any = None
+    ) -> bool:
         """Compute the model on tensors, eagerly on the CPU; outputs are resized. Returns True."""
         from ovgpu.plugins.cpu.evaluate import evaluate_model
 
@@ -242,15 +248,24 @@ def _batch_positions(model: Any) -> list[tuple[Parameter, int]]:
     return found
 
 
-def _no_batch(model: Any, verb: str) -> RuntimeError:
+def _input_lines(model: Any) -> list[str]:
+    """Name, shape, layout and batch of each input, as error messages list them."""
     lines = []
+    positions = {id(p): i for p, i in _batch_positions(model)}
     for index, parameter in enumerate(model.get_parameters()):
         names = ", ".join(sorted(parameter.output(0).names)) or parameter.get_friendly_name()
+        batch = "no batch specified"
+        if id(parameter) in positions and parameter._partial_shape.rank_length is not None:
+            batch = f"batch={parameter._partial_shape.dims[positions[id(parameter)]]}"
         lines.append(
             f"{index}: {{ name='{names}', shape={parameter.partial_shape}, "
-            f"layout={parameter.get_layout().to_string()}, no batch specified }}"
+            f"layout={parameter.get_layout().to_string()}, {batch} }}"
         )
-    inputs = "\n".join(lines)
+    return lines
+
+
+def _no_batch(model: Any, verb: str) -> RuntimeError:
+    inputs = "\n".join(_input_lines(model))
     return RuntimeError(
         f"{verb} original batch size fails due to batch is not set in any layout for any input. "
         f"Available inputs:\n{inputs}\n---\nPlease use 'set_layout' API to set layout with batch dimension, e.g. "
@@ -272,7 +287,11 @@ def get_batch(model: Any) -> Dimension:
     for parameter, index in positions:
         batch = merge(batch, parameter._partial_shape.dims[index]) if batch is not None else None
     if batch is None:
-        raise RuntimeError("Get original batch size fails due to conflicting batch values for inputs")
+        inputs = "\n".join(_input_lines(model))
+        raise RuntimeError(
+            f"Get original batch size fails due to conflicting batch values for inputs:\n{inputs}\n---\n"
+            "Please ensure that N(Batch) dimension is set correctly for listed parameters"
+        )
     return batch
 
 
@@ -297,4 +316,18 @@ def set_batch(model: Any, dimension: int | Dimension = -1) -> None:
         dims = list(parameter._partial_shape.dims)
         dims[index] = dimension
         shapes[parameter.output(0)] = PartialShape.of(dims)
-    model.reshape(shapes)
+    try:
+        model.reshape(shapes)
+    except RuntimeError as error:
+        tried = []
+        for index, line in enumerate(_input_lines(model)):
+            parameter = model.get_parameters()[index]
+            new = shapes.get(parameter.output(0), parameter.partial_shape)
+            tried += [line, f"{index}: Tried reshape {parameter.partial_shape} to {new}"]
+        inputs = "\n".join(tried)
+        raise RuntimeError(
+            f"Failed to set batch size to {dimension}. Possible reasons are:\n"
+            "    1) Ensure that all inputs have valid layout set with batch dimension\n"
+            "    2) Check model's documentation if batch size can be set to it at all\n"
+            f"Available inputs:\n{inputs}\n---\n{error}"
+        ) from error

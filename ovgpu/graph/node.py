@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ovgpu.graph.any import OVAny, RTMap
+from ovgpu.graph.arguments import as_int64, incompatible_arguments
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.port import DescriptorTensor, Input, Output
@@ -110,16 +111,19 @@ class Node:
         self.validate_and_infer_types()
 
     def _validation_message(self, error: Exception) -> str:
+        return f"While validating node '{self.describe()}' with friendly_name '{self.get_friendly_name()}':\n{error}"
+
+    def describe(self) -> str:
+        """Type, name, inputs and outputs as messages show them: ``opset1::Relu r (...) -> (f32[1,3])``."""
         arguments = ", ".join(
             f"{s.source.node.get_type_info().version_id}::{s.source.node.get_type_name()} "
             f"{s.source.node.get_friendly_name()}[{s.source.index}]:{s.source.value.type.to_string()}"
             f"{s.source.value.shape}"
             for s in self._input_slots
         )
-        return (
-            f"While validating node '{self._declaration.version}::{self.get_type_name()} {self.get_name()} "
-            f"({arguments}) -> ()' with friendly_name '{self.get_friendly_name()}':\n{error}"
-        )
+        results = ", ".join(f"{d.value.type.to_string()}{d.value.shape}" for d in self._outputs)
+        kind = f"{self._declaration.version}::{self.get_type_name()}"
+        return f"{kind} {self.get_friendly_name()} ({arguments}) -> ({results})"
 
     def _set_values(self, values: Sequence[Value]) -> None:
         for index, value in enumerate(values):
@@ -166,7 +170,11 @@ class Node:
         return self._friendly_name or self.get_name()
 
     def set_friendly_name(self, name: str) -> None:
-        self._friendly_name = str(name)
+        if not isinstance(name, str):
+            raise incompatible_arguments(
+                "set_friendly_name", ["(self: ovgpu.Node, name: str)"], (self, name)
+            )
+        self._friendly_name = name
 
     @property
     def friendly_name(self) -> str:
@@ -200,22 +208,27 @@ class Node:
         # get_axis() / set_axis(3) for every attribute. Only reached when normal look-up fails.
         if not name.startswith("_"):
             prefix, _, attribute = name.partition("_")
-            if prefix in ("get", "set") and attribute in self.__dict__.get("attributes", {}):
+            if prefix in ("get", "set") and attribute in self._attribute_names():
                 if prefix == "get":
                     return lambda: self.get_attributes()[attribute]
                 return lambda value: self.set_attribute(attribute, value)
         raise AttributeError(f"'openvino.{type(self).__name__}' object has no attribute '{name}'")
+
+    def _attribute_names(self) -> Iterable[str]:
+        return self.get_attributes() if "attributes" in self.__dict__ else ()
+
+    def __copy__(self) -> Node:
+        raise TypeError(f"cannot pickle 'openvino.{type(self).__name__}' object")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Node:
+        raise TypeError(f"cannot pickle 'openvino.{type(self).__name__}' object")
 
     # ---- inputs -----------------------------------------------------------------------------------------------------
     def get_input_size(self) -> int:
         return len(self._input_slots)
 
     def _checked_input(self, index: int) -> _InputSlot:
-        if not 0 <= index < len(self._input_slots):
-            raise RuntimeError(
-                f"node index is out of range: {index} of {len(self._input_slots)} inputs"
-            )
-        return self._input_slots[index]
+        return self._input_slots[_checked_index(index, len(self._input_slots), "input")]
 
     def input(self, input_index: int) -> Input:
         self._checked_input(input_index)
@@ -231,17 +244,22 @@ class Node:
     def input_values(self) -> list[Output]:
         return [slot.source for slot in self._input_slots]
 
+    def _source(self, index: int) -> Output:
+        if as_int64(index) is not None and index >= len(self._input_slots):
+            raise RuntimeError(f"index '{index}' out of range")
+        return self._checked_input(index).source
+
     def get_input_element_type(self, index: int) -> Type:
-        return self.input_value(index).value.type
+        return self._source(index).value.type
 
     def get_input_partial_shape(self, index: int) -> PartialShape:
-        return self.input_value(index).partial_shape
+        return self._source(index).partial_shape
 
     def get_input_shape(self, index: int) -> Shape:
-        return self.input_value(index).shape
+        return self._source(index).shape
 
     def get_input_tensor(self, index: int) -> DescriptorTensor:
-        return self.input_value(index).tensor
+        return self._source(index).tensor
 
     def set_argument(self, position: int, argument: Output) -> None:
         """Replace (or append) one input."""
@@ -266,15 +284,12 @@ class Node:
         return len(self._outputs)
 
     def _checked_output(self, index: int) -> DescriptorTensor:
-        if not 0 <= index < len(self._outputs):
-            raise RuntimeError(
-                f"node index is out of range: {index} of {len(self._outputs)} outputs"
-            )
-        return self._outputs[index]
+        if as_int64(index) is not None and index >= len(self._outputs):
+            raise RuntimeError(f"index '{index}' out of range")
+        return self._outputs[_checked_index(index, len(self._outputs), "output")]
 
     def output(self, output_index: int) -> Output:
-        self._checked_output(output_index)
-        return Output(self, output_index)
+        return Output(self, _checked_index(output_index, len(self._outputs), "output"))
 
     def outputs(self) -> list[Output]:
         return [Output(self, i) for i in range(len(self._outputs))]
@@ -292,17 +307,15 @@ class Node:
         return self._checked_output(index)
 
     def get_element_type(self) -> Type:
-        return self._single_output().value.type
+        return self._single_output("get_element_type").value.type
 
     @property
     def shape(self) -> Shape:
-        return self._single_output().shape
+        return self._single_output("get_shape").shape
 
-    def _single_output(self) -> DescriptorTensor:
+    def _single_output(self, function: str) -> DescriptorTensor:
         if len(self._outputs) != 1:
-            raise RuntimeError(
-                f"{self.get_friendly_name()} must have exactly one output for this call, it has {len(self._outputs)}"
-            )
+            raise RuntimeError(f"{function}() must be called on a node with exactly one output.")
         return self._outputs[0]
 
     def set_output_size(self, size: int) -> None:
@@ -357,33 +370,35 @@ class Node:
         return f"<{self.get_type_name()}: '{self.get_friendly_name()}' ({shapes})>"
 
     # ---- arithmetic -------------------------------------------------------------------------------------------------
-    def _binary(self, name: str, left: Any, right: Any) -> Node:
+    def _binary(self, name: str, left: Any, right: Any) -> Any:
+        if left is None or right is None:
+            return NotImplemented
         from ovgpu.ops.factory import as_output
 
         return make_node(name, [as_output(left), as_output(right)])
 
-    def __add__(self, right: Any) -> Node:
+    def __add__(self, right: Any) -> Any:
         return self._binary("Add", self, _python_operand(right))
 
-    def __radd__(self, left: Any) -> Node:
+    def __radd__(self, left: Any) -> Any:
         return self._binary("Add", _python_operand(left), self)
 
-    def __sub__(self, right: Any) -> Node:
+    def __sub__(self, right: Any) -> Any:
         return self._binary("Subtract", self, _python_operand(right))
 
-    def __rsub__(self, left: Any) -> Node:
+    def __rsub__(self, left: Any) -> Any:
         return self._binary("Subtract", _python_operand(left), self)
 
-    def __mul__(self, right: Any) -> Node:
+    def __mul__(self, right: Any) -> Any:
         return self._binary("Multiply", self, _python_operand(right))
 
-    def __rmul__(self, left: Any) -> Node:
+    def __rmul__(self, left: Any) -> Any:
         return self._binary("Multiply", _python_operand(left), self)
 
-    def __truediv__(self, right: Any) -> Node:
+    def __truediv__(self, right: Any) -> Any:
         return self._binary("Divide", self, _python_operand(right))
 
-    def __rtruediv__(self, left: Any) -> Node:
+    def __rtruediv__(self, left: Any) -> Any:
         return self._binary("Divide", _python_operand(left), self)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
@@ -395,18 +410,32 @@ class Node:
             "true_divide": "Divide",
         }
         if method != "__call__" or ufunc.__name__ not in names or len(args) != 2 or kwargs:
-            return NotImplemented
+            raise TypeError("Unsupported __array_ufunc__ operation between Node and np.array.")
         left, right = (a if isinstance(a, Node) else np.asarray(a) for a in args)
         return self._binary(names[ufunc.__name__], left, right)
 
 
+def _checked_index(index: int, size: int, function: str) -> int:
+    position = as_int64(index)
+    if position is None or position < 0:
+        raise incompatible_arguments(
+            function, [f"(self: ovgpu.Node, {function}_index: int)"], (index,)
+        )
+    if position >= size:
+        raise RuntimeError("node index is out of range")
+    return position
+
+
 def _python_operand(value: Any) -> Any:
-    """Operand of a Python operator: scalars become i64 or f64 constants, as in OpenVINO."""
-    if isinstance(value, (int, np.integer)):
-        return np.array(value, dtype=np.int64)
-    if isinstance(value, (float, np.floating)):
+    """Operand of a Python operator, None for what is none.
+
+    Scalars become i64 constants and Python's floats f64, as in OpenVINO (where numpy's other floats are cut to i64).
+    """
+    if isinstance(value, float):
         return np.array(value, dtype=np.float64)
-    return value
+    if isinstance(value, (int, np.generic)):
+        return np.array(int(value), dtype=np.int64)
+    return value if isinstance(value, (Node, Output, np.ndarray)) else None
 
 
 def make_node(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ovgpu.graph.any import OVAny, RTMap
+from ovgpu.graph.arguments import incompatible_arguments
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.shape import Shape
@@ -141,8 +142,8 @@ class DescriptorTensor:
 
 
 def _name_set(names: Iterable[str]) -> set[str]:
-    if isinstance(names, str) or not all(isinstance(n, str) for n in names):
-        raise TypeError(f"names take a set of str, got {names!r}")
+    if not isinstance(names, (set, frozenset)) or not all(isinstance(n, str) for n in names):
+        raise incompatible_arguments("set_names", ["(self, names: set[str]) -> None"], (names,))
     return set(names)
 
 
@@ -344,6 +345,12 @@ class Input:
 
     def replace_source_output(self, new_source_output: Output) -> None:
         """Feed this input from another output. Call ``validate_nodes_and_infer_types`` on the model afterwards."""
+        if not isinstance(new_source_output, Output):
+            raise incompatible_arguments(
+                "replace_source_output",
+                ["(self: ovgpu.Input, new_source_output: ovgpu.Output)"],
+                (self, new_source_output),
+            )
         slot = self._node._input_slots[self._index]
         slot.disconnect()
         slot.connect(new_source_output)

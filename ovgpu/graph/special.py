@@ -162,6 +162,8 @@ class Result(_LayoutMixin, Node):
     """An output of the model. Its port shares the tensor descriptor (and so the names) of what feeds it."""
 
     def __init__(self, source: Output | Node) -> None:
+        if not isinstance(source, (Output, Node)):
+            raise TypeError(f"Result takes an Output, got {type(source).__name__}")
         output = source if isinstance(source, Output) else source.output(0)
         super().__init__(_RESULT, [output], {})
 
