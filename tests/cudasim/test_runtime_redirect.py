@@ -132,8 +132,12 @@ def test_python_functions_take_keywords_and_defaults(cudasim):
     runtime.free(p)
 
 
+@pytest.mark.gpu_sim(arch=[86, 75, 120])
 def test_properties_and_attributes_agree(cudasim, gpu_arch):
     import cupy
+
+    assert cupy.cuda.Device().compute_capability == str(gpu_arch)
+    assert cupy.zeros(1).device == cupy.cuda.Device(0)
 
     runtime = cupy.cuda.runtime
     assert runtime.getDeviceCount() == 2
