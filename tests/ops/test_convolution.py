@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from ops.differential import cases, const, data
 
-TYPES = "f32 f16"
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-4}
 
 
@@ -65,33 +63,144 @@ CASES = [
     *_transposed("convolution_backprop_data", 5, data([5, 4, 3, 3])),
     *_transposed("group_convolution_backprop_data", 6, _filters([3, 2, 4, 3, 3])),
     *_transposed("group_convolution_backprop_data", 6, data([6, 1, 1, 3, 2])),
-    *cases("convolution_backprop_data", data([2, 3, 9]), _filters([3, 4, 3]), [2], pads_begin=[1], pads_end=[0],
-           dilations=[2], output_padding=[1], **TOLERANCE),
-    *cases("convolution_backprop_data", data([2, 3, 4, 5, 4]), _filters([3, 4, 2, 3, 2]), [2, 1, 1],
-           pads_begin=[1, 0, 0], pads_end=[0, 1, 0], dilations=[1, 2, 1], output_padding=[1, 0, 0], **TOLERANCE),
+    *cases(
+        "convolution_backprop_data",
+        data([2, 3, 9]),
+        _filters([3, 4, 3]),
+        [2],
+        pads_begin=[1],
+        pads_end=[0],
+        dilations=[2],
+        output_padding=[1],
+        **TOLERANCE,
+    ),
+    *cases(
+        "convolution_backprop_data",
+        data([2, 3, 4, 5, 4]),
+        _filters([3, 4, 2, 3, 2]),
+        [2, 1, 1],
+        pads_begin=[1, 0, 0],
+        pads_end=[0, 1, 0],
+        dilations=[1, 2, 1],
+        output_padding=[1, 0, 0],
+        **TOLERANCE,
+    ),
     # one and three spatial dimensions
     *cases("convolution", data([2, 3, 9]), _filters([4, 3, 3]), [2], [1], [0], [2], **TOLERANCE),
-    *cases("group_convolution", data([2, 3, 9]), _filters([3, 1, 1, 3]), [2], [1], [2], [1], **TOLERANCE),
-    *cases("convolution", data([1, 2, 5, 6, 7]), _filters([3, 2, 2, 3, 2]), [1, 2, 1], [0, 1, 1], [1, 1, 0],
-           [1, 1, 2], **TOLERANCE),  # fmt: skip
-    *cases("group_convolution", data([1, 2, 5, 6, 7]), _filters([2, 1, 1, 3, 3, 3]), [1, 2, 2], [1, 1, 1], [1, 1, 1],
-           [1, 1, 1], **TOLERANCE),  # fmt: skip
+    *cases(
+        "group_convolution",
+        data([2, 3, 9]),
+        _filters([3, 1, 1, 3]),
+        [2],
+        [1],
+        [2],
+        [1],
+        **TOLERANCE,
+    ),
+    *cases(
+        "convolution",
+        data([1, 2, 5, 6, 7]),
+        _filters([3, 2, 2, 3, 2]),
+        [1, 2, 1],
+        [0, 1, 1],
+        [1, 1, 0],
+        [1, 1, 2],
+        **TOLERANCE,
+    ),
+    *cases(
+        "group_convolution",
+        data([1, 2, 5, 6, 7]),
+        _filters([2, 1, 1, 3, 3, 3]),
+        [1, 2, 2],
+        [1, 1, 1],
+        [1, 1, 1],
+        [1, 1, 1],
+        **TOLERANCE,
+    ),
     # pointwise, with and without a stride
-    *cases("convolution", data([2, 8, 5, 6]), _filters([7, 8, 1, 1]), [1, 1], [0, 0], [0, 0], [1, 1], **TOLERANCE),
-    *cases("convolution", data([2, 8, 5, 6]), _filters([7, 8, 1, 1]), [2, 2], [0, 0], [0, 0], [1, 1], **TOLERANCE),
+    *cases(
+        "convolution",
+        data([2, 8, 5, 6]),
+        _filters([7, 8, 1, 1]),
+        [1, 1],
+        [0, 0],
+        [0, 0],
+        [1, 1],
+        **TOLERANCE,
+    ),
+    *cases(
+        "convolution",
+        data([2, 8, 5, 6]),
+        _filters([7, 8, 1, 1]),
+        [2, 2],
+        [0, 0],
+        [0, 0],
+        [1, 1],
+        **TOLERANCE,
+    ),
     # Winograd, with sizes that are and are not multiples of its tile
-    *cases("convolution", data([2, 16, 28, 30]), _filters([24, 16, 3, 3]), [1, 1], [1, 1], [1, 1], [1, 1],
-           rtol=1e-3, atol=1e-3, relax=()),
-    *cases("convolution", data([1, 32, 32, 32]), _filters([16, 32, 3, 3]), [1, 1], [0, 1], [2, 1], [1, 1],
-           rtol=1e-3, atol=1e-3, relax=()),  # fmt: skip
+    *cases(
+        "convolution",
+        data([2, 16, 28, 30]),
+        _filters([24, 16, 3, 3]),
+        [1, 1],
+        [1, 1],
+        [1, 1],
+        [1, 1],
+        rtol=1e-3,
+        atol=1e-3,
+        relax=(),
+    ),
+    *cases(
+        "convolution",
+        data([1, 32, 32, 32]),
+        _filters([16, 32, 3, 3]),
+        [1, 1],
+        [0, 1],
+        [2, 1],
+        [1, 1],
+        rtol=1e-3,
+        atol=1e-3,
+        relax=(),
+    ),
     # several blocks of rows
-    *cases("convolution", data([1, 64, 90, 90]), _filters([3, 64, 5, 5]), [1, 1], [2, 2], [2, 2], [1, 1],
-           rtol=1e-3, atol=1e-3, relax=()),
-    *cases("group_convolution", data([1, 64, 40, 90]), _filters([2, 8, 32, 5, 5]), [1, 1], [2, 2], [2, 2], [1, 1],
-           rtol=1e-3, atol=1e-3, relax=()),  # fmt: skip
+    *cases(
+        "convolution",
+        data([1, 64, 90, 90]),
+        _filters([3, 64, 5, 5]),
+        [1, 1],
+        [2, 2],
+        [2, 2],
+        [1, 1],
+        rtol=1e-3,
+        atol=1e-3,
+        relax=(),
+    ),
+    *cases(
+        "group_convolution",
+        data([1, 64, 40, 90]),
+        _filters([2, 8, 32, 5, 5]),
+        [1, 1],
+        [2, 2],
+        [2, 2],
+        [1, 1],
+        rtol=1e-3,
+        atol=1e-3,
+        relax=(),
+    ),
     # attributes left empty
-    *cases("convolution", data([1, 3, 5, 6]), _filters([2, 3, 2, 2]), [], [], [], [], attributes=False, **TOLERANCE),
-]  # fmt: skip
+    *cases(
+        "convolution",
+        data([1, 3, 5, 6]),
+        _filters([2, 3, 2, 2]),
+        [],
+        [],
+        [],
+        [],
+        attributes=False,
+        **TOLERANCE,
+    ),
+]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

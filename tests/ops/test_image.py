@@ -25,7 +25,9 @@ def _grids():
 
 def _colours():
     for name in ("nv12_to_rgb", "nv12_to_bgr", "i420_to_rgb", "i420_to_bgr"):
-        yield from cases(name, data([2, 6, 4, 1], "f32", 0, 255), opset=8, relax=DIVIDED, **TOLERANCE)
+        yield from cases(
+            name, data([2, 6, 4, 1], "f32", 0, 255), opset=8, relax=DIVIDED, **TOLERANCE
+        )
     for name in ("nv12_to_rgb", "nv12_to_bgr"):
         yield from cases(name, data([2, 4, 6, 1], "f32", 0, 255), data([2, 2, 3, 2], "f32", 0, 255), opset=8,
                          **TOLERANCE)  # fmt: skip

@@ -80,10 +80,16 @@ CASES = [
     *_by_class("multiclass_nms", 9, iou_threshold=0.6, nms_eta=0.9),
     *_by_class("matrix_nms", 8, post_threshold=0.05),
     *_by_class("matrix_nms", 8, decay_function="gaussian", gaussian_sigma=1.5),
-    *cases("multiclass_nms", data([3, 10, 4], values=ORDERED.reshape(-1, 10, 4)[:3]),
-           data([3, 10], values=SCORES.reshape(-1, 10)[:3]), data([2], "i32", values=[4, 6]), iou_threshold=0.4,
-           sort_result_type="score", opset=9),
-]  # fmt: skip
+    *cases(
+        "multiclass_nms",
+        data([3, 10, 4], values=ORDERED.reshape(-1, 10, 4)[:3]),
+        data([3, 10], values=SCORES.reshape(-1, 10)[:3]),
+        data([2], "i32", values=[4, 6]),
+        iou_threshold=0.4,
+        sort_result_type="score",
+        opset=9,
+    ),
+]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

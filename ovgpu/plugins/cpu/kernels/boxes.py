@@ -113,7 +113,7 @@ def _inside(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
     """Which of ``points`` ``(n, p, 2)`` lie in the convex polygons ``(n, 4, 2)``, borders included."""
     edges = np.roll(polygon, -1, 1) - polygon
     side = _cross(edges[:, None], points[:, :, None] - polygon[:, None])
-    return (side >= -1e-9).all(-1) | (side <= 1e-9).all(-1)
+    return np.logical_or((side >= -1e-9).all(-1), (side <= 1e-9).all(-1))
 
 
 def _crossings(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

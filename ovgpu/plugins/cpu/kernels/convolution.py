@@ -200,14 +200,12 @@ def _bind_pointwise(
     data: np.ndarray, weights: Weights, dense: np.ndarray, epilogue: Epilogue | None
 ) -> Step | None:
     """A 1x1 convolution as one product per image, or for all images where memory allows; None when it must copy."""
-    if data.flags.c_contiguous:
-        matrix, result = data.reshape(-1, data.shape[-1]), dense.reshape(-1, dense.shape[-1])
-    else:
-        try:
-            matrix = data.reshape(data.shape[0], -1, data.shape[-1], copy=False)
-        except ValueError:
-            return None
-        result = dense.reshape(dense.shape[0], -1, dense.shape[-1])
+    lead = () if data.flags.c_contiguous else (data.shape[0],)
+    try:
+        matrix = data.reshape(*lead, -1, data.shape[-1], copy=False)
+    except ValueError:
+        return None
+    result = dense.reshape(*lead, -1, dense.shape[-1])
 
     def run() -> None:
         np.matmul(matrix, weights()[0], out=result)

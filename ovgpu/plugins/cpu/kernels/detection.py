@@ -58,7 +58,7 @@ def _scaled_priors(attributes: dict[str, Any]) -> list[Prior]:
 def _with_variances(boxes: np.ndarray, variance: list[float]) -> np.ndarray:
     """Boxes ``(n, 4)`` and their variances as two rows."""
     if len(variance) == 4:
-        second = np.tile(np.float32(variance), len(boxes))
+        second = np.tile(np.array(variance, np.float32), len(boxes))
     else:
         second = np.full(boxes.size, variance[0] if variance else 0.1, np.float32)
     return np.stack([boxes.reshape(-1).astype(np.float32), second])

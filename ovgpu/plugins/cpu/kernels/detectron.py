@@ -121,7 +121,9 @@ def detection_output(
     changes = deltas.reshape(len(rois), -1, 4) / np.array(deltas_weights, deltas.dtype)
     boxes = refine_boxes(rois[:, None], changes, max_delta_log_wh, border=1.0)
     boxes = np.maximum(boxes, 0)  # OpenVINO does not limit boxes to the image's far edges
-    extended = (rois[:, 2] > rois[:, 0]) & (rois[:, 3] > rois[:, 1])  # empty regions are not refined
+    extended = (rois[:, 2] > rois[:, 0]) & (
+        rois[:, 3] > rois[:, 1]
+    )  # empty regions are not refined
     rows: list[tuple[float, int, np.ndarray]] = []
     for label in range(1, num_classes):
         values = scores[:, label]

@@ -290,6 +290,8 @@ def _resample_integers(
     for axes in passes:
         for axis in sorted(axes):
             result = resample_axis(result, axis, axes[axis])
-        rounded = np.copysign(np.floor(np.abs(result) + np.float32(0.5)), result)  # halves away from zero
+        rounded = np.copysign(
+            np.floor(np.abs(result) + np.float32(0.5)), result
+        )  # halves away from zero
         result = np.clip(rounded, limits.min, limits.max)
     np.copyto(target, result, casting="unsafe")

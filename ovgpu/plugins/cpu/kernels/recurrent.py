@@ -195,7 +195,8 @@ def _rest(inputs: Sequence[np.ndarray | None], first: int) -> list[np.ndarray | 
 @binder("RNNCell", "GRUCell", "LSTMCell")
 def cell(call: Call) -> Step:
     kind, count = _kind(call.node)
-    data, states = call.inputs[0], call.inputs[1 : 1 + count]
+    data = call.inputs[0]
+    states = [s for s in call.inputs[1 : 1 + count] if s is not None]
     weights = _rest(call.inputs, 1 + count)
     if all(call.constant[1 + count :]):
         prepared = call.prepared("cell", lambda: kind(call.attributes, *weights))  # type: ignore[arg-type]
@@ -224,7 +225,8 @@ def sequence(call: Call) -> Step:
     reversals = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}[direction]
 
     def make(index: int) -> _Cell:
-        return kind(call.attributes, *(None if w is None else w[index] for w in weights))
+        parts = [None if w is None else w[index] for w in weights]
+        return kind(call.attributes, *parts)  # type: ignore[arg-type]
 
     def prepared(index: int) -> _Cell:
         return call.prepared(f"direction {index}", lambda: make(index)) if constant else make(index)

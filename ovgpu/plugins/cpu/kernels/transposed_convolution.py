@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -121,9 +122,7 @@ def bind_transposed_convolution(
     return run
 
 
-def _group_matrix(
-    data: np.ndarray, groups: int, carver: Carver
-) -> tuple[np.ndarray, Step | None]:
+def _group_matrix(data: np.ndarray, groups: int, carver: Carver) -> tuple[np.ndarray, Step | None]:
     """``data`` as ``(G, positions, C/G)`` and the step that copies it there, where a view does not do."""
     spots, channels = math.prod(data.shape[:-1]), data.shape[-1]
     if data.flags.c_contiguous:
@@ -152,9 +151,9 @@ def _scatter(
         offsets = [t * d - p for t, d, p in zip(tap, dilations, pads, strict=True)]
         spans = [_overlap(*item) for item in zip(sizes, counts, offsets, strides, strict=True)]
         if all(s is not None for s in spans):
-            inputs = tuple(s[0] for s in spans if s is not None)
-            places = tuple(s[1] for s in spans if s is not None)
-            moves.append((grouped[(slice(None), *places)], values[(slice(None), *inputs, index)]))
+            places: tuple[Any, ...] = (slice(None), *(s[1] for s in spans if s is not None))
+            inputs: tuple[Any, ...] = (slice(None), *(s[0] for s in spans if s is not None), index)
+            moves.append((grouped[places], values[inputs]))
     return moves
 
 
