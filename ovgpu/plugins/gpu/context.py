@@ -1,0 +1,85 @@
+"""What all compiled models on one device share: its information, compiled modules, and memory helpers."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from ovgpu.graph.element_type import Type
+from ovgpu.plugins.gpu.device import DeviceInfo, cupy, device_info
+from ovgpu.plugins.gpu.encoder import Encoder
+from ovgpu.plugins.gpu.modules import ModuleCache
+
+
+class DeviceContext:
+    """One per device and process."""
+
+    _contexts: dict[int, DeviceContext] = {}  # noqa: RUF012 - a registry, filled by `of`
+    _lock = threading.Lock()
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.info: DeviceInfo = device_info(index)
+        self.modules = ModuleCache(index)
+
+    @classmethod
+    def of(cls, index: int) -> DeviceContext:
+        """The context of a device. Raises DeviceUnavailable when there is no such device."""
+        with cls._lock:
+            if index not in cls._contexts:
+                cls._contexts[index] = cls(index)
+            return cls._contexts[index]
+
+    def activate(self) -> Any:
+        """A context manager that makes this the current device of the thread."""
+        return cupy().cuda.Device(self.index)
+
+    def encoder(self) -> Encoder:
+        """A new, empty encoder for this device."""
+        return Encoder(self.modules, self.info.architecture, self.info.multiprocessors)
+
+    def allocate(self, nbytes: int) -> Any:
+        """Device memory of at least ``nbytes`` (an object with ``.ptr``), aligned to 256 bytes.
+
+        Raises RuntimeError that says how much was asked for and how much is free.
+        """
+        module = cupy()
+        with self.activate():
+            try:
+                return module.cuda.alloc(max(nbytes, 256))
+            except module.cuda.memory.OutOfMemoryError as error:
+                free, total = module.cuda.runtime.memGetInfo()
+                raise RuntimeError(
+                    f"GPU.{self.index} has not enough memory: {nbytes:,} bytes were asked for, {free:,} of {total:,} are free"
+                ) from error
+
+
+def storage_type(element_type: Type, precision: Type) -> Type:
+    """The type in which a tensor lies in device memory when inferences run in ``precision``."""
+    if element_type in (Type.f16, Type.bf16, Type.f32):
+        return precision
+    return element_type
+
+
+def to_storage(array: np.ndarray, storage: Type) -> np.ndarray:
+    """Host array (one value per element) as the bytes of device memory: a contiguous 1-D uint8 array."""
+    from ovgpu.graph.packing import pack_codes
+
+    if storage.bitwidth < 8:
+        return pack_codes(np.ascontiguousarray(array).view(np.uint8).reshape(-1), storage.bitwidth)
+    converted = np.ascontiguousarray(array, dtype=storage.host_dtype)
+    return converted.reshape(-1).view(np.uint8)
+
+
+def from_storage(data: np.ndarray, storage: Type, shape: tuple[int, ...]) -> np.ndarray:
+    """The reverse of :func:`to_storage`; shares the memory of ``data`` for types of whole bytes."""
+    from ovgpu.graph.packing import sign_extend, unpack_codes
+
+    if storage.bitwidth < 8:
+        codes = unpack_codes(data, storage.bitwidth, int(np.prod(shape, dtype=np.int64)))
+        if storage is Type.i4:
+            return sign_extend(codes, 4).reshape(shape)
+        return codes.view(storage.host_dtype).reshape(shape)
+    return data.view(storage.host_dtype).reshape(shape)
