@@ -23,8 +23,7 @@ def _wide_scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value])
 
 @binder("FakeQuantize", layout="same", scratch=_wide_scratch)
 def bind_fake_quantize(call: Call) -> Step:
-    x, *limits = call.inputs
-    assert x is not None
+    x, *limits = (a for a in call.inputs if a is not None)
     out = call.outputs[0]
     if call.attributes["auto_broadcast"] == "pdpd":
         axis = call.attributes["auto_broadcast_axis"]
