@@ -284,14 +284,12 @@ def _repeat(data: np.ndarray, axes: dict[int, Resampler], target: np.ndarray) ->
 def _resample_integers(
     data: np.ndarray, passes: list[dict[int, Resampler]], target: np.ndarray
 ) -> None:
-    """Weighted sums of integers in float32; after each pass rounded to the nearest and limited to the range."""
+    """Weighted sums of integers in float64; after each pass rounded to the nearest and limited to the range."""
     limits = np.iinfo(target.dtype)
-    result = data.astype(np.float32)
+    result = data.astype(np.float64)
     for axes in passes:
         for axis in sorted(axes):
             result = resample_axis(result, axis, axes[axis])
-        rounded = np.copysign(
-            np.floor(np.abs(result) + np.float32(0.5)), result
-        )  # halves away from zero
+        rounded = np.copysign(np.floor(np.abs(result) + 0.5), result)  # halves away from zero
         result = np.clip(rounded, limits.min, limits.max)
     np.copyto(target, result, casting="unsafe")
