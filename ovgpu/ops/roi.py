@@ -6,13 +6,15 @@ numbers in a separate input.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from ovgpu.graph import dimension as dims
 from ovgpu.graph.dimension import Dimension
+from ovgpu.graph.node import Node, make_node
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.value import Value
 from ovgpu.ops.declaration import check, op
+from ovgpu.ops.factory import as_output, custom_factory
 
 
 def _check_maps(data: Value, rois: Value, columns: int, name: str) -> None:
@@ -40,8 +42,7 @@ def _channels(data: Value) -> Dimension:
     return Dimension.dynamic() if data.rank is None else data.dims[1]
 
 
-@op("ROIPooling", "2", factory="roi_pooling(input, coords, output_roi=None, spatial_scale=None, method='max')",
-    python_names={"input": "data", "coords": "rois"})  # fmt: skip
+@op("ROIPooling", "2", factory="")
 def roi_pooling(data: Value, rois: Value, *, output_roi: list[int] = [], pooled_h: int | None = None,
                 pooled_w: int | None = None, output_size: list[int] | None = None, spatial_scale: float,
                 method: Literal["max", "bilinear"] = "max") -> Value:  # fmt: skip
@@ -58,6 +59,42 @@ def roi_pooling(data: Value, rois: Value, *, output_roi: list[int] = [], pooled_
     )
     shape = [_rows(rois), _channels(data), *map(Dimension.static, size)]
     return Value(data.type, PartialShape.of(shape))
+
+
+@custom_factory("roi_pooling", 2)
+def roi_pooling_factory(
+    input: Any,
+    coords: Any,
+    output_roi: list[int] | None = None,
+    spatial_scale: float | None = None,
+    method: str = "max",
+    name: str | None = None,
+    *,
+    output_size: list[int] | None = None,
+) -> Node:
+    """ROIPooling-2; ``output_size`` is the old name of ``output_roi``. See :func:`roi_pooling`."""
+    if output_roi is None and output_size is None:
+        raise AttributeError("roi_pooling needs `output_roi`, the height and width of the result")
+    if spatial_scale is None:
+        raise AttributeError("roi_pooling needs `spatial_scale`")
+    size = list(output_size if output_size is not None else output_roi or [])
+    attributes = {
+        "output_roi": size,
+        "output_size": size,
+        "pooled_h": size[0],
+        "pooled_w": size[-1],
+    }
+    node = make_node(
+        "ROIPooling",
+        [as_output(input), as_output(coords)],
+        2,
+        spatial_scale=spatial_scale,
+        method=method,
+        **attributes,
+    )
+    if name is not None:
+        node.friendly_name = name
+    return node
 
 
 @op("PSROIPooling", "1", factory="psroi_pooling(input, coords, output_dim, group_size, spatial_scale, spatial_bins_x, "
