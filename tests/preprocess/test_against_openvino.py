@@ -98,11 +98,10 @@ def _run(package: Any, case: Case) -> SimpleNamespace:
 @pytest.mark.parametrize("name", CASES)
 def test_same_as_openvino(name: str) -> None:
     ours, theirs = _run(ovgpu, CASES[name]), _run(openvino, CASES[name])
-    if "While validating node" in theirs.error:  # worded by the operation, not by preprocessing
-        assert "While validating node" in ours.error
-        return
-    assert ours.text == theirs.text
-    assert ours.error == theirs.error
+    for part in ("text", "error"):
+        # What follows is worded by the operation, not by preprocessing.
+        mine, other = (getattr(x, part).partition("While validating node") for x in (ours, theirs))
+        assert mine[:2] == other[:2]
     if CASES[name].compare_names:
         assert ours.described == theirs.described
     if theirs.model is not None and all(i.partial_shape.is_static for i in theirs.model.inputs):
@@ -115,6 +114,11 @@ def _compare_numbers(ours: Any, theirs: Any) -> None:
         rng.integers(0, 255, tuple(port.shape)).astype(port.get_element_type().to_dtype())
         for port in theirs.inputs
     ]
+    # Integers are rounded after a resize, and the last bit before it may differ.
+    rounds = any(
+        n.get_type_name() == "Interpolate" and n.get_element_type().is_integral()
+        for n in theirs.get_ordered_ops()
+    )
     expected = openvino.Core().compile_model(theirs, "CPU", _CPU)(inputs)
     outputs = [ovgpu.Tensor(port.element_type, list(port.shape)) for port in ours.outputs]
     assert ours.evaluate(outputs, [ovgpu.Tensor(array) for array in inputs])
@@ -123,6 +127,5 @@ def _compare_numbers(ours: Any, theirs: Any) -> None:
             output.data.astype(np.float64),
             expected[index].astype(np.float64),
             rtol=1e-3,
-            # Rounding to an integer may go the other way where OpenVINO fuses multiplications.
-            atol=1.0 if output.data.dtype.kind in "iu" else 2e-2,
+            atol=1.0 if rounds or output.data.dtype.kind in "iu" else 2e-2,
         )

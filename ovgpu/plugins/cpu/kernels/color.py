@@ -19,6 +19,8 @@ def _to_colour(y: np.ndarray, u: np.ndarray, v: np.ndarray, reverse: bool) -> np
     blue = light + np.float32(2.018) * full[0]
     result = np.stack([blue, green, red] if reverse else [red, green, blue], -1)
     np.clip(result, 0, 255, out=result)
+    if dtype.kind in "iu":
+        np.rint(result, out=result)
     return result.astype(dtype)
 
 
