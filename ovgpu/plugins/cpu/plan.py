@@ -309,7 +309,8 @@ class SegmentPlanner:
         roots = sorted({p.root for p in self.places.values()})
         lifetimes = []
         for root in roots:
-            last = self.root_last[root]
+            # What a data-dependent operation made is written as the next segment starts, after its last use if none reads it.
+            last = max(self.root_last[root], self.first_step[root])
             kept = last >= self.segment.stop or root in self.program.outputs
             lifetimes.append(
                 Lifetime(self._capacity(root), self.first_step[root], self.end if kept else last)
