@@ -54,7 +54,7 @@ static void check_alignment(uint64_t address, uint32_t bytes, unsigned access, i
          static_cast<unsigned long long>(address));
 }
 
-// ---------------------------------------------------------------------------------------- shared memory
+// ----------------------------------------------------------------------------------- shared memory
 static void check_shared_bounds(uint32_t offset, uint32_t bytes, unsigned access, int line) {
   auto after = std::upper_bound(shared_arrays.begin(), shared_arrays.end(), offset,
                                 [](uint32_t o, const SharedArray& a) { return o < a.begin; });
@@ -68,7 +68,7 @@ static void check_shared_bounds(uint32_t offset, uint32_t bytes, unsigned access
          array.end - array.begin);
 }
 
-// ---------------------------------------------------------------------------------------- global memory
+// ----------------------------------------------------------------------------------- global memory
 static void check_global_bounds(uint64_t address, uint32_t bytes, unsigned access, int line) {
   unsigned long long shown = address;
   int device = cudasim_device_of(address);
@@ -104,8 +104,9 @@ static void check_global_bounds(uint64_t address, uint32_t bytes, unsigned acces
 }
 
 // ---------------------------------------------------------------------------------------- cp.async
-// The hardware may copy at any time between the instruction and the wait. The data is moved at the wait (so that
-// code which forgets it reads old data); the checkers take the write to happen at both ends.
+// The hardware may copy at any time between the instruction and the wait. The data is moved at the
+// wait (so that code which forgets it reads old data); the checkers take the write to happen at
+// both ends.
 static void copy_now(const AsyncCopy& copy) {
   unsigned char* to = shared_memory() + copy.shared_offset;
   memset(to, 0, copy.bytes);
@@ -235,7 +236,8 @@ void cudasim_cp_async(uint32_t shared_offset, uint64_t global, uint32_t bytes, u
 void cudasim_cp_async_check(uint32_t shared_offset, uint64_t global, uint32_t bytes,
                             uint32_t source_bytes, int line) {
   if (!options.check) return;
-  // source_bytes may be any number up to bytes: byte-wise, so that alignment is not asked of odd sizes
+  // source_bytes may be any number up to bytes: byte-wise, so that alignment is not asked of odd
+  // sizes
   if (source_bytes && source_bytes <= bytes) {
     if (source_bytes == bytes)
       cudasim_check_global(global, bytes, 0, line);

@@ -1,7 +1,9 @@
-// Threads as fibers: one block at a time, its threads as fibers with a context switch of 20 instructions.
+// Threads as fibers: one block at a time, its threads as fibers with a context switch of 20
+// instructions.
 //
-// A fiber runs until it waits in a barrier or a warp collective; a thread that never waits costs no switch,
-// because the fiber that has finished one thread goes on with the next new one on the same stack.
+// A fiber runs until it waits in a barrier or a warp collective; a thread that never waits costs no
+// switch, because the fiber that has finished one thread goes on with the next new one on the same
+// stack.
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -10,7 +12,8 @@
 
 #include "engine_internal.h"
 
-// void cudasim_switch(void** save_stack_pointer, void* to): x86-64 System V, callee-saved registers only
+// void cudasim_switch(void** save_stack_pointer, void* to): x86-64 System V, callee-saved registers
+// only
 asm(R"(
 .text
 .globl cudasim_switch
@@ -57,8 +60,8 @@ static bool aborted;
 static uint64_t switches;
 static uint64_t random_state = 88172645463325252ull;
 
-// A thread that spins gives way every kSpins times; after kIdleYields times without any progress of any
-// thread of the block the wait can never end.
+// A thread that spins gives way every kSpins times; after kIdleYields times without any progress of
+// any thread of the block the wait can never end.
 constexpr uint32_t kSpins = 64, kIdleYields = 300000;
 static uint32_t spins, idle_yields;
 
@@ -71,7 +74,7 @@ uint64_t random_bits() {  // xorshift64
 
 void note_progress() { idle_yields = 0; }
 
-// ---------------------------------------------------------------------------------------- stacks and queue
+// -------------------------------------------------------------------------------- stacks and queue
 static unsigned char* take_stack() {
   if (!free_stacks.empty()) {
     unsigned char* stack = free_stacks.back();
@@ -123,7 +126,7 @@ static void report_deadlock() {
          waiting);
 }
 
-// ---------------------------------------------------------------------------------------- switching
+// --------------------------------------------------------------------------------------- switching
 void wait() {
   uint32_t next;
   Fiber& self = fibers[current];
@@ -184,7 +187,7 @@ void abort_launch() {
   __builtin_unreachable();
 }
 
-// ---------------------------------------------------------------------------------------- blocks and grids
+// -------------------------------------------------------------------------------- blocks and grids
 static void run_block(uint64_t index, const cudasim_launch& launch) {
   const cudasim_dim3& grid = launch.grid;
   block_linear = index;

@@ -1,4 +1,4 @@
-// One bug per kernel, for test_checkers.py. Each has a correct twin in correct.cu. n is always the number of valid
+// One bug per kernel, for test_checkers.py. n is always the number of valid
 // elements; blocks are one-dimensional.
 #define INLINE __device__ __forceinline__
 INLINE unsigned shared_address(const void* p) { return (unsigned)__cvta_generic_to_shared(p); }
