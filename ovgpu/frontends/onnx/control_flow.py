@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ovgpu.frontends.onnx.translation import OnnxOp, constant, make, translates
+from ovgpu.graph.element_type import Type
 from ovgpu.graph.model import Model
+from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.port import Output
 from ovgpu.graph.special import Parameter, Result
 
@@ -17,13 +19,52 @@ if TYPE_CHECKING:
     from ovgpu.frontends.onnx.reader import GraphTranslator
 
 
-def _body(op: OnnxOp, graph: GraphProto) -> tuple[GraphTranslator, list[Result]]:
+#: What a body's input holds where the body does not say it.
+Hints = list[tuple[Type, PartialShape]]
+
+
+def _body(
+    op: OnnxOp, graph: GraphProto, hints: Hints | None = None
+) -> tuple[GraphTranslator, list[Result]]:
     from ovgpu.frontends.onnx.reader import GraphTranslator
 
-    translator = GraphTranslator(op.graph.model, graph, op.graph.visible())
+    outer = op.graph
+    named = dict(zip((info.name for info in graph.input), hints or ()))
+    translator = GraphTranslator(
+        outer.model, graph, outer.visible(), outer.prefix, outer.depth, named
+    )
     translator.translate()
     results = [Result(translator.value(info.name)) for info in graph.output]
     return translator, results
+
+
+def _loop_body(
+    op: OnnxOp, graph: GraphProto, carried: list[Output]
+) -> tuple[GraphTranslator, list[Result]]:
+    """The body of a Loop, on shapes that hold in every iteration.
+
+    Bodies often do not say the shapes of carried values, and many operators cannot be translated without a rank. What
+    flows in first is the guess; where the body returns something else it is widened until it holds.
+    """
+    fixed: Hints = [(Type.i64, PartialShape([])), (Type.boolean, PartialShape([]))]
+    shapes = [value.partial_shape for value in carried]
+    while True:
+        types = [value.value.type for value in carried]
+        translator, results = _body(op, graph, [*fixed, *zip(types, shapes, strict=True)])
+        returned = [r.input_value(0).partial_shape for r in results[1 : 1 + len(carried)]]
+        widened = [_union(a, b) for a, b in zip(shapes, returned, strict=True)]
+        if widened == shapes or all(
+            info.type.tensor_type.HasField("shape") for info in graph.input[2:]
+        ):
+            return translator, results
+        shapes = widened
+
+
+def _union(known: PartialShape, returned: PartialShape) -> PartialShape:
+    """The narrowest shape of dynamic dimensions that holds both."""
+    if known.rank.is_dynamic or returned.rank.is_dynamic or len(known) != len(returned):
+        return PartialShape.dynamic()
+    return PartialShape([a if a == b else -1 for a, b in zip(known, returned)])
 
 
 def _model(
@@ -70,11 +111,7 @@ def loop(op: OnnxOp) -> tuple[Output, ...]:
     if condition.value.rank not in (0, None):
         condition = make("reshape", condition, constant(np.empty(0, np.int64)), False)
     graph = op.body("body")
-    translator, results = _body(op, graph)
-    for parameter, source in zip(translator.parameters[2:], op.inputs[2:], strict=True):
-        assert source is not None
-        # Bodies often do not say their types; the value that flows in does.
-        parameter.set_element_type(source.value.type)
+    translator, results = _loop_body(op, graph, [op.input(i) for i in range(2, len(op.inputs))])
     node = loop_op(trips, condition)
     model = _model(translator, results)
     node.set_function(model)
@@ -106,6 +143,19 @@ def _concatenated(
     return node.get_concatenated_slices(value, start, stride, 1, end, axis)
 
 
+def _scan_hints(op: OnnxOp, states: int, axes: list[int]) -> Hints:
+    """States as they are, scanned inputs without the scanned axis."""
+    hints = []
+    for index in range(len(op.inputs)):
+        value = op.input(index)
+        shape = value.partial_shape
+        if index >= states and shape.rank.is_static:
+            axis = axes[index - states] % len(shape)
+            shape = PartialShape([d for i, d in enumerate(shape) if i != axis])
+        hints.append((value.value.type, shape))
+    return hints
+
+
 @translates("Scan", since=9)
 def scan(op: OnnxOp) -> tuple[Output, ...]:
     from ovgpu.op import tensor_iterator
@@ -114,7 +164,8 @@ def scan(op: OnnxOp) -> tuple[Output, ...]:
     states = len(op.inputs) - count
     axes = op.attribute("scan_input_axes", [0] * count)
     directions = op.attribute("scan_input_directions", [0] * count)
-    translator, results = _body(op, op.body("body"))
+    graph = op.body("body")
+    translator, results = _body(op, graph, _scan_hints(op, states, axes))
     node = tensor_iterator()
     scanned = []
     for index, parameter in enumerate(translator.parameters[states:]):

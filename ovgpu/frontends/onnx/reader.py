@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ovgpu.frontends.onnx.translation import ELEMENT_TYPES, OnnxOp, constant, find_translator
+from ovgpu.frontends.onnx.functions import definition, has_definition, inline
+from ovgpu.frontends.onnx.translation import (
+    ELEMENT_TYPES,
+    NotCovered,
+    OnnxOp,
+    constant,
+    find_translator,
+)
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.model import Model
 from ovgpu.graph.partial_shape import PartialShape
@@ -18,7 +25,14 @@ from ovgpu.graph.port import Output
 from ovgpu.graph.special import Constant, Parameter, Result
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
+    from onnx import (
+        GraphProto,
+        ModelProto,
+        NodeProto,
+        OperatorSetIdProto,
+        TensorProto,
+        ValueInfoProto,
+    )
 
 #: Modules that register translators.
 _TRANSLATORS = (
@@ -81,12 +95,18 @@ class ModelTranslator:
     def __init__(self, proto: ModelProto, folder: str) -> None:
         self.proto = proto
         self.folder = folder
-        self.opsets = {entry.domain: entry.version for entry in proto.opset_import} or {"": 1}
-        self.opsets.setdefault("", self.opsets.get("ai.onnx", 1))
+        self.opsets = {"": 1}
+        self.set_opsets(proto.opset_import)
         self.functions = {(f.domain, f.name): f for f in proto.functions}
 
     def opset(self, domain: str) -> int:
+        """The version of a domain that operators are written for."""
         return self.opsets.get(domain, 1)
+
+    def set_opsets(self, imports: Iterable[OperatorSetIdProto]) -> None:
+        """Take the versions that a model or a function imports; the others stay as they are."""
+        given = {"" if e.domain == "ai.onnx" else e.domain: e.version for e in imports}
+        self.opsets = self.opsets | given
 
     def translate(self) -> Model:
         graph = self.proto.graph
@@ -124,12 +144,18 @@ class ModelTranslator:
             domain = _domain(node)
             if (node.domain, node.op_type) in self.functions:
                 self._collect_missing(self.functions[node.domain, node.op_type].node, missing)
-            elif find_translator(domain, node.op_type, self.opset(domain)) is None:
+            elif not self._is_known(domain, node.op_type):
                 prefix = f"{domain}." if domain else ""
                 missing.add(f"{prefix}{node.op_type}-{self.opset(domain)}")
             for attribute in node.attribute:
                 for body in [attribute.g, *attribute.graphs]:
                     self._collect_missing(body.node, missing)
+
+    def _is_known(self, domain: str, name: str) -> bool:
+        opset = self.opset(domain)
+        return find_translator(domain, name, opset) is not None or has_definition(
+            domain, name, opset
+        )
 
 
 def _domain(node: NodeProto) -> str:
@@ -137,39 +163,77 @@ def _domain(node: NodeProto) -> str:
 
 
 class GraphTranslator:
-    """One graph: the main one, or a body that may read values of the graphs around it."""
+    """One graph: the main one, a body that may read values of the graphs around it, or the inside of a function."""
 
     def __init__(
-        self, model: ModelTranslator, graph: GraphProto, outer: Mapping[str, Output]
+        self,
+        model: ModelTranslator,
+        graph: GraphProto,
+        outer: Mapping[str, Output | None],
+        prefix: str = "",
+        depth: int = 0,
+        hints: Mapping[str, tuple[Type, PartialShape]] | None = None,
     ) -> None:
         self.model = model
         self.graph = graph
         self.outer = outer
-        self.values: dict[str, Output] = {}
+        #: Inside functions: what names of operations start with. Names of values there are no tensor names.
+        self.prefix = prefix
+        self.depth = depth
+        #: Types and shapes of inputs that the graph does not declare: bodies leave them to what flows in.
+        self.hints = hints or {}
+        self.values: dict[str, Output | None] = {}
         self.parameters: list[Parameter] = []
         self.sinks: list[Any] = []
         #: Values of outer graphs that this body reads, with the parameter that stands for each.
         self.captured: dict[str, Parameter] = {}
+        self._results = frozenset(info.name for info in graph.output)
+
+    def nested(self, name: str) -> GraphTranslator:
+        """The inside of a function called by the operator ``name``: a scope of its own."""
+        return GraphTranslator(self.model, self.graph, {}, f"{self.prefix}{name}/", self.depth + 1)
 
     # ---- values -----------------------------------------------------------------------------------------------------
     def value(self, name: str) -> Output:
         """The output that carries an ONNX value. Raises RuntimeError for a name that nothing defines."""
-        found = self.values.get(name)
-        if found is not None:
-            return found
+        found = self.optional_value(name)
+        if found is None:
+            raise RuntimeError(
+                f"The ONNX graph '{self.graph.name}' reads '{name}', which nothing defines"
+            )
+        return found
+
+    def optional_value(self, name: str) -> Output | None:
+        """As :meth:`value`; None for an input that is left out, here or by the caller of a function."""
+        if not name:
+            return None
+        if name in self.values:
+            return self.values[name]
         if name in self.outer:
             return self._capture(name)
         raise RuntimeError(
             f"The ONNX graph '{self.graph.name}' reads '{name}', which nothing defines"
         )
 
-    def visible(self) -> dict[str, Output]:
+    def bind(self, name: str, value: Output | None) -> None:
+        """Let a name of this graph stand for a value of another, or for an input that is left out."""
+        self.values[name] = value
+
+    def define_alias(self, name: str, value: Output) -> None:
+        """Give the result of an inlined function its name in this graph."""
+        self.values[name] = value
+        if not self.prefix:
+            value.tensor.add_names({name})
+            if name in self._results and not isinstance(value.node, (Parameter, Constant)):
+                value.node.friendly_name = name
+
+    def visible(self) -> dict[str, Output | None]:
         """Everything that a body of this graph can read."""
         return {**self.outer, **self.values}
 
-    def _capture(self, name: str) -> Output:
+    def _capture(self, name: str) -> Output | None:
         source = self.outer[name]
-        if isinstance(source.node, Constant):
+        if source is None or isinstance(source.node, Constant):
             self.values[name] = source
             return source
         parameter = Parameter(source.value.type, source.value.shape)
@@ -192,12 +256,13 @@ class GraphTranslator:
             self.translate_node(node)
 
     def _define(self, name: str, output: Output) -> None:
-        output.node.friendly_name = name
-        output.tensor.add_names({name})
+        output.node.friendly_name = self.prefix + name
+        if not self.prefix:
+            output.tensor.add_names({name})
         self.values[name] = output
 
     def _add_parameter(self, info: ValueInfoProto) -> None:
-        element_type, shape = value_type(info)
+        element_type, shape = value_type(info, self.hints.get(info.name))
         parameter = Parameter(element_type, shape)
         self.parameters.append(parameter)
         self._define(info.name, parameter.output(0))
@@ -206,18 +271,26 @@ class GraphTranslator:
         """Translate one operator and define its outputs. Raises RuntimeError naming the operator."""
         function = self.model.functions.get((node.domain, node.op_type))
         if function is not None:
-            self._translate_function(node, function)
+            inline(self, node, function)
             return
         domain = _domain(node)
         opset = self.model.opset(domain)
         translator = find_translator(domain, node.op_type, opset)
-        if translator is None:
-            raise RuntimeError(f"No conversion rule found for operations: {node.op_type}-{opset}")
-        inputs = [self.value(name) if name else None for name in node.input]
+        inputs = [self.optional_value(name) for name in node.input]
         label = f"{node.op_type} '{node.name or ', '.join(node.output)}'"
         try:
+            if translator is None:
+                raise NotCovered(f"No conversion rule found for operations: {node.op_type}-{opset}")
             results = translator(OnnxOp(node, inputs, self, opset))
-        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        except NotCovered as error:
+            body = definition(node, domain, opset, inputs)
+            if body is None:
+                raise RuntimeError(
+                    f"The ONNX operator {label} cannot be converted: {error}"
+                ) from error
+            inline(self, node, body)
+            return
+        except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
             raise RuntimeError(f"The ONNX operator {label} cannot be converted: {error}") from error
         outputs = results if isinstance(results, tuple) else (results,)
         for name, output in zip(node.output, outputs):
@@ -225,48 +298,13 @@ class GraphTranslator:
                 self._name_result(node, name, output, len(outputs))
 
     def _name_result(self, node: NodeProto, name: str, output: Output, count: int) -> None:
-        given = name in (info.name for info in self.graph.output) or not node.name
-        if not isinstance(output.node, (Parameter, Constant)) or not output.node._friendly_name:
-            output.node.friendly_name = name if given and count == 1 else node.name or name
-        output.tensor.add_names({name})
         self.values[name] = output
-
-    def _translate_function(self, node: NodeProto, function: Any) -> None:
-        """Inline a model-local function."""
-        import onnx
-
-        inner = GraphTranslator(self.model, self.graph, {})
-        for formal, actual in zip(function.input, node.input):
-            if actual:
-                inner.values[formal] = self.value(actual)
-        given = {a.name: a for a in node.attribute}
-        defaults = {a.name: a for a in function.attribute_proto}
-        opsets = dict(self.model.opsets)
-        self.model.opsets.update({e.domain: e.version for e in function.opset_import})
-        try:
-            for template in function.node:
-                made = onnx.NodeProto()
-                made.CopyFrom(template)
-                del made.attribute[:]
-                for attribute in template.attribute:
-                    if not attribute.ref_attr_name:
-                        made.attribute.append(attribute)
-                        continue
-                    value = given.get(attribute.ref_attr_name) or defaults.get(
-                        attribute.ref_attr_name
-                    )
-                    if value is not None:
-                        renamed = onnx.AttributeProto()
-                        renamed.CopyFrom(value)
-                        renamed.name = attribute.name
-                        made.attribute.append(renamed)
-                inner.translate_node(made)
-        finally:
-            self.model.opsets = opsets
-        for formal, actual in zip(function.output, node.output):
-            if actual:
-                self.values[actual] = inner.value(formal)
-                self.values[actual].tensor.add_names({actual})
+        given = name in self._results or not node.name
+        if not isinstance(output.node, (Parameter, Constant)) or not output.node._friendly_name:
+            friendly = name if given and count == 1 else node.name or name
+            output.node.friendly_name = self.prefix + friendly
+        if not self.prefix:
+            output.tensor.add_names({name})
 
     # ---- tensors ----------------------------------------------------------------------------------------------------
     def tensor(self, proto: TensorProto) -> np.ndarray:
@@ -337,17 +375,30 @@ class GraphTranslator:
         return dense
 
 
-def value_type(info: ValueInfoProto) -> tuple[Type, PartialShape]:
-    """Element type and partial shape of a graph input; symbolic dimensions are dynamic."""
+def value_type(
+    info: ValueInfoProto, hint: tuple[Type, PartialShape] | None = None
+) -> tuple[Type, PartialShape]:
+    """Element type and partial shape of a graph input; symbolic dimensions are dynamic.
+
+    Args:
+        info: the input's declaration.
+        hint: type and shape to take where the declaration has none.
+
+    Raises:
+        RuntimeError: the input is no tensor, or of a type that is not supported.
+    """
     tensor = info.type.tensor_type
-    element_type = ELEMENT_TYPES.get(tensor.elem_type)
+    if hint is not None and not tensor.elem_type and not info.type.HasField("sequence_type"):
+        element_type: Type | None = hint[0]
+    else:
+        element_type = ELEMENT_TYPES.get(tensor.elem_type)
     if element_type is None:
         kind = info.type.WhichOneof("value")
         raise RuntimeError(
             f"The input '{info.name}' is not a tensor of a supported type ({kind}, {tensor.elem_type})"
         )
     if not tensor.HasField("shape"):
-        return element_type, PartialShape.dynamic()
+        return element_type, PartialShape.dynamic() if hint is None else hint[1]
     dims = [
         d.dim_value if d.HasField("dim_value") and d.dim_value >= 0 else -1
         for d in tensor.shape.dim

@@ -112,6 +112,10 @@ def known(output: Output) -> np.ndarray | None:
     return output.value.known
 
 
+class NotCovered(RuntimeError):
+    """Raised by a translator for a form of its operator that only ONNX's own definition covers."""
+
+
 class OnnxOp:
     """One ONNX operator during translation."""
 

@@ -1,0 +1,216 @@
+"""A model compiled for one GPU: program, weights in device memory, and the settings that jobs share."""
+
+from __future__ import annotations
+
+import datetime
+import weakref
+from collections.abc import Sequence
+from functools import partial
+from io import BytesIO
+from typing import Any
+
+from ovgpu.execution.memory import align
+from ovgpu.execution.profiling import ProfilingInfo
+from ovgpu.execution.workers import WorkerPool
+from ovgpu.graph.element_type import Type
+from ovgpu.graph.model import Model
+from ovgpu.graph.port import ConstOutput
+from ovgpu.graph.tensor import Tensor
+from ovgpu.plugins.cpu.program import Instruction, Program
+from ovgpu.plugins.gpu.context import DeviceContext, storage_type, to_storage
+from ovgpu.plugins.gpu.device import cupy
+from ovgpu.plugins.gpu.evaluate import LARGEST_KNOWN
+from ovgpu.plugins.gpu.executor import GpuExecutor
+from ovgpu.plugins.gpu.lowering import lower_model
+from ovgpu.plugins.gpu.registry import DeviceKernel, DeviceTensor, find_lowering
+from ovgpu.plugins.plugin import CompiledPlugin, Job, OnDone, State
+
+
+class CompiledGpu(CompiledPlugin):
+    """Shared by any number of jobs. Weights are uploaded once, when the model is compiled."""
+
+    def __init__(
+        self, model: Model, config: dict[str, Any], device: int, from_cache: bool = False
+    ) -> None:
+        self.model = model.clone()
+        self.config = config
+        self.from_cache = from_cache
+        self.context = DeviceContext.of(device)
+        self.precision = precision_of(config)
+        self.profile = bool(config.get("PERF_COUNT", False))
+        self.use_graphs = bool(config.get("OVGPU_CUDA_GRAPHS", True)) and not self.profile
+        self.program = Program(lower_model(self.model))
+        self.inputs = [ConstOutput(p.node, p.index) for p in self.model.inputs]
+        self.outputs = [ConstOutput(p.node, p.index) for p in self.model.outputs]
+        self.streams = _stream_count(config)
+        self.weights: dict[int, DeviceTensor] = {}
+        self._weight_memory: Any = None
+        self.weight_bytes = 0
+        self._lowerings = {
+            id(i): find_lowering(i.node) for i in self.program.instructions if not i.bodies
+        }
+        self._upload_weights()
+        self._jobs: weakref.WeakSet[GpuJob] = weakref.WeakSet()
+        self._pool: WorkerPool | None = None
+
+    def storage_of(self, element_type: Type) -> Type:
+        """Type in which tensors of ``element_type`` lie in device memory."""
+        return storage_type(element_type, self.precision)
+
+    def lowering(self, instruction: Instruction) -> DeviceKernel | None:
+        return self._lowerings.get(id(instruction))
+
+    def _upload_weights(self) -> None:
+        """Place every constant in one block of device memory."""
+        constants = [(n, t) for n, t in enumerate(self.program.tensors) if t.constant is not None]
+        offsets, total = [], 0
+        for _, info in constants:
+            assert info.constant is not None
+            offsets.append(total)
+            if info.value.type is not Type.string:
+                total += align(self.storage_of(info.value.type).storage_bytes(info.constant.size))
+        self.weight_bytes = total
+        self._weight_memory = self.context.allocate(total)
+        with self.context.activate():
+            for (number, info), offset in zip(constants, offsets, strict=True):
+                assert info.constant is not None
+                storage = self.storage_of(info.value.type)
+                address = self._weight_memory.ptr + offset
+                known = info.constant if info.constant.size <= LARGEST_KNOWN else None
+                self.weights[number] = DeviceTensor(
+                    address, info.constant.shape, info.value.type, storage, known, constant=True
+                )
+                if info.value.type is Type.string:
+                    continue
+                data = to_storage(info.constant, storage)
+                if data.nbytes:
+                    cupy().cuda.runtime.memcpy(address, data.ctypes.data, data.nbytes, 1)
+
+    @property
+    def pool(self) -> WorkerPool:
+        if self._pool is None:
+            self._pool = WorkerPool(self.streams, f"ovgpu-gpu{self.context.index}")
+        return self._pool
+
+    def create_job(self) -> GpuJob:
+        return GpuJob(self)
+
+    def get_property(self, name: str) -> Any:
+        computed: dict[str, Any] = {
+            "NETWORK_NAME": self.model.get_friendly_name,
+            "OPTIMAL_NUMBER_OF_INFER_REQUESTS": lambda: self.streams,
+            "NUM_STREAMS": lambda: self.streams,
+            "EXECUTION_DEVICES": lambda: [f"GPU.{self.context.index}"],
+            "LOADED_FROM_CACHE": lambda: self.from_cache,
+            "INFERENCE_PRECISION_HINT": lambda: self.precision,
+            "OVGPU_MEMORY_STATISTICS": self._memory_statistics,
+            "OVGPU_CUDA_GRAPH_COUNT": self._graph_count,
+        }
+        if name == "SUPPORTED_PROPERTIES":
+            kept = [k for k in self.config if k not in ("CACHE_DIR", "WEIGHTS_PATH")]
+            return dict.fromkeys(["SUPPORTED_PROPERTIES", *kept, *computed], "RO")
+        if name in computed:
+            return computed[name]()
+        if name in self.config:
+            return self.config[name]
+        raise RuntimeError(f"Unsupported property: {name}")
+
+    def _memory_statistics(self) -> dict[str, int]:
+        """Bytes of device memory: weights, one arena, all arenas; jobs; blocks allocated since compilation."""
+        arenas = [job.executor.arena_bytes for job in self._jobs]
+        return {
+            "weights": self.weight_bytes,
+            "arena": max(arenas, default=0),
+            "arenas": sum(arenas),
+            "jobs": len(arenas),
+            "allocations": sum(job.executor.allocations for job in self._jobs),
+        }
+
+    def _graph_count(self) -> int:
+        """CUDA graphs that are held for replay, over all jobs."""
+        return sum(job.executor.graph_count for job in self._jobs)
+
+    def runtime_model(self) -> Model:
+        from ovgpu.plugins.cpu.runtime_model import build_runtime_model
+
+        return build_runtime_model(self.program)
+
+    def export_model(self, stream: BytesIO) -> None:
+        from ovgpu.execution.blob import write_blob
+
+        write_blob(stream, self.model, "GPU", self.config)
+
+    def release_memory(self) -> None:
+        for job in list(self._jobs):
+            job.executor.release_memory()
+
+
+def precision_of(config: dict[str, Any]) -> Type:
+    """The type in which floating-point tensors are stored: the hint, or f16 for performance and f32 for accuracy."""
+    from ovgpu.properties.hint import ExecutionMode
+
+    hint = config.get("INFERENCE_PRECISION_HINT", Type.dynamic)
+    if hint in (Type.f32, Type.f16):
+        return hint
+    if config.get("EXECUTION_MODE_HINT") == ExecutionMode.ACCURACY:
+        return Type.f32
+    return Type.f16 if hint is not Type.bf16 else Type.bf16
+
+
+def _stream_count(config: dict[str, Any]) -> int:
+    from ovgpu.properties.hint import PerformanceMode
+
+    asked = int(config.get("NUM_STREAMS", 1))
+    hint = config.get("PERFORMANCE_HINT")
+    if asked < 0 or (
+        asked <= 1 and hint in (PerformanceMode.THROUGHPUT, PerformanceMode.CUMULATIVE_THROUGHPUT)
+    ):
+        asked = 4
+    limit = int(config.get("PERFORMANCE_HINT_NUM_REQUESTS", 0))
+    return max(1, min(asked, limit) if limit else asked)
+
+
+class GpuJob(Job):
+    """Arena, stream, plans and variables of one request."""
+
+    def __init__(self, compiled: CompiledGpu) -> None:
+        self.compiled = compiled
+        self.executor = GpuExecutor(compiled)
+        compiled._jobs.add(self)
+
+    def run(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
+        self.executor.cancelled = False
+        self._run(inputs, outputs)
+
+    def _run(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
+        results = self.executor.run([t.host_array() for t in inputs])
+        for tensor, array in zip(outputs, results, strict=True):
+            tensor.assign_host(array)
+
+    def start(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], on_done: OnDone) -> None:
+        # Cleared here and not when the job's turn comes: a job may be cancelled while it waits in the queue.
+        self.executor.cancelled = False
+        self.compiled.pool.submit(partial(self._run, inputs, outputs), on_done)
+
+    def cancel(self) -> None:
+        self.executor.cancelled = True
+
+    @property
+    def states(self) -> Sequence[State]:
+        return list(self.executor.states.values())
+
+    def profiling(self) -> list[ProfilingInfo]:
+        infos = []
+        for index, instruction in enumerate(self.executor.program.instructions):
+            took = datetime.timedelta(seconds=self.executor.times.get(index, 0.0))
+            status = (
+                ProfilingInfo.EXECUTED if index in self.executor.times else ProfilingInfo.NOT_RUN
+            )
+            tier = "host" if self.compiled.lowering(instruction) is None else "cuda"
+            kind = f"{tier}_{self.compiled.precision.to_string()}"
+            infos.append(
+                ProfilingInfo(
+                    instruction.name, instruction.node.get_type_name(), kind, status, took, took
+                )
+            )
+        return infos

@@ -1,0 +1,30 @@
+"""From a user's model to the graph that the GPU runs: the list of passes and their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from ovgpu.graph.model import Model
+from ovgpu.passes.activation_patterns import restore_activations
+from ovgpu.passes.batch_norm import decompose_batch_norm
+from ovgpu.passes.constant_folding import fold_constants
+from ovgpu.passes.layer_fusion import fuse_layers
+from ovgpu.passes.layer_norm import fuse_layer_norm
+
+#: Passes in order. Each edits the model in place and leaves it valid.
+PASSES: Sequence[Callable[[Model], object]] = (
+    partial(fold_constants, exact=False),
+    decompose_batch_norm,
+    restore_activations,
+    fuse_layer_norm,
+    fuse_layers,
+)
+
+
+def lower_model(model: Model) -> Model:
+    """A private copy of ``model``, transformed for the GPU."""
+    lowered = model.clone()
+    for transform in PASSES:
+        transform(lowered)
+    return lowered

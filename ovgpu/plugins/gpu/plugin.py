@@ -1,0 +1,125 @@
+"""The GPU device family: ``GPU``, ``GPU.0``, ``GPU.1`` ..."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ovgpu.graph.element_type import Type
+from ovgpu.graph.model import Model
+from ovgpu.plugins.gpu.device import DeviceUnavailable, device_info, usable_devices
+from ovgpu.plugins.gpu.registry import find_lowering
+from ovgpu.plugins.plugin import CompiledPlugin, Plugin
+from ovgpu.plugins.properties import (
+    RO,
+    Property,
+    PropertyTable,
+    common_properties,
+    parse_bool,
+    type_parser,
+)
+
+
+def _device_type() -> Any:
+    from ovgpu.properties.device import Type as DeviceType
+
+    return DeviceType.DISCRETE
+
+
+class GpuPlugin(Plugin):
+    """NVIDIA devices through CuPy. Nothing of CUDA is touched until a device is asked for."""
+
+    name = "GPU"
+
+    def __init__(self) -> None:
+        self._properties = PropertyTable(
+            "GPU",
+            [
+                *common_properties(),
+                # f16 under the performance mode, f32 under the accuracy mode, unless the user says.
+                Property(
+                    "INFERENCE_PRECISION_HINT",
+                    type_parser("bf16", "f16", "f32", "undefined", "dynamic"),
+                    Type.dynamic,
+                ),
+                Property("AVAILABLE_DEVICES", default=self.available_devices, mutability=RO),
+                Property("RANGE_FOR_ASYNC_INFER_REQUESTS", default=(1, 16, 1), mutability=RO),
+                Property("RANGE_FOR_STREAMS", default=(1, 16), mutability=RO),
+                Property(
+                    "FULL_DEVICE_NAME",
+                    default=lambda: device_info(self._default()).name,
+                    mutability=RO,
+                ),
+                Property("DEVICE_ARCHITECTURE", default=self._architecture, mutability=RO),
+                Property(
+                    "OPTIMIZATION_CAPABILITIES",
+                    default=lambda: ["FP32", "FP16", "EXPORT_IMPORT"],
+                    mutability=RO,
+                ),
+                Property("DEVICE_TYPE", default=_device_type, mutability=RO),
+                Property(
+                    "GPU_DEVICE_TOTAL_MEM_SIZE",
+                    default=lambda: device_info(self._default()).memory_bytes,
+                    mutability=RO,
+                ),
+                Property("OVGPU_CUDA_GRAPHS", parse_bool, True),
+            ],
+        )
+
+    def available_devices(self) -> list[str]:
+        return [str(i) for i in usable_devices()[0]]
+
+    def unavailable_reason(self) -> str | None:
+        return usable_devices()[1]
+
+    def _default(self) -> int:
+        indices, reason = usable_devices()
+        if not indices:
+            raise DeviceUnavailable(f"Device GPU cannot be used: {reason}")
+        return indices[0]
+
+    def _architecture(self) -> str:
+        major, minor = device_info(self._default()).capability
+        return f"sm_{major}{minor}"
+
+    @property
+    def properties(self) -> PropertyTable:
+        return self._properties
+
+    def query_model(self, model: Model, config: Mapping[str, Any]) -> dict[str, str]:
+        """Every operation runs: those without a kernel of ours on the host, with their copies (see the profile)."""
+        index = self._index(config)
+        return {node.get_friendly_name(): f"GPU.{index}" for node in model.get_ordered_ops()}
+
+    def host_operations(self, model: Model) -> list[str]:
+        """Names of the operations of a model that have no lowering and run on the host."""
+        free = {"Parameter", "Constant", "Result", "ReadValue", "Assign"}
+        return [
+            node.get_friendly_name()
+            for node in model.get_ordered_ops()
+            if node.get_type_name() not in free and find_lowering(node) is None
+        ]
+
+    def compile_model(self, model: Model, config: Mapping[str, Any]) -> CompiledPlugin:
+        from ovgpu.plugins.gpu.compiled import CompiledGpu
+
+        return CompiledGpu(model, dict(config), self._index(config))
+
+    def _index(self, config: Mapping[str, Any]) -> int:
+        """The device that the configuration names. Raises DeviceUnavailable with what to do when it cannot be used."""
+        given = str(config.get("DEVICE_ID", "") or "")
+        if not given:
+            return self._default()
+        indices, reason = usable_devices()
+        if not given.isdigit() or int(given) not in indices:
+            found = ", ".join(f"GPU.{i}" for i in indices) or f"none: {reason}"
+            raise DeviceUnavailable(f"There is no usable device GPU.{given} (usable: {found})")
+        return int(given)
+
+    def import_model(self, blob: bytes, config: Mapping[str, Any]) -> CompiledPlugin:
+        from ovgpu.execution.blob import read_blob
+        from ovgpu.plugins.gpu.compiled import CompiledGpu
+
+        model, stored = read_blob(blob, "GPU")
+        merged = {**self._properties.resolve({}), **stored, **config}
+        return CompiledGpu(model, merged, self._index(merged), from_cache=True)

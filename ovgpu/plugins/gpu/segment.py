@@ -1,0 +1,310 @@
+"""Plans of the GPU: segments of records, planned once for each set of shapes.
+
+As on the CPU a plan is a chain of segments that ends where shapes depend on data. What differs: tensors are dense blocks of
+device memory at fixed addresses, shape arithmetic never reaches the device, and an operation without a lowering (or whose
+lowering does not take its shapes) runs on the host, with its copies.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ovgpu.execution.memory import Lifetime, align, next_power_of_two, plan_memory
+from ovgpu.graph.partial_shape import PartialShape
+from ovgpu.graph.value import Value
+from ovgpu.plugins.cpu.program import Instruction
+
+from ovgpu.plugins.gpu.encoder import Record
+from ovgpu.plugins.gpu.evaluate import LARGEST_KNOWN
+from ovgpu.plugins.gpu.registry import DeviceKernel, DeviceTensor, Lowering
+
+if TYPE_CHECKING:
+    from ovgpu.plugins.gpu.executor import GpuExecutor
+
+#: Values with at most this many elements are shape arithmetic: when known while planning, they are not computed.
+LARGEST_SHAPE_VALUE = 256
+
+
+@dataclass
+class GpuSegment:
+    """Records from instruction ``start`` up to (not including) ``stop``, and what follows."""
+
+    depth: int
+    start: int
+    stop: int
+    values: dict[int, Value]
+    tensors: dict[int, DeviceTensor]
+    records: list[Record] = field(default_factory=list)
+    #: CUDA graph of the records, once captured.
+    graph: Any = None
+    runs: int = 0
+    deciding: tuple[int, ...] | None = None
+    pending: list[np.ndarray] = field(default_factory=list)
+    runs_boundary: bool = False
+    children: dict[Any, GpuSegment] = field(default_factory=dict)
+
+    @property
+    def capturable(self) -> bool:
+        return all(record.capturable for record in self.records)
+
+
+class GpuSegmentPlanner:
+    """Builds one segment: shapes, places in the arena, records."""
+
+    def __init__(
+        self, executor: GpuExecutor, segment: GpuSegment, parent: GpuSegment | None
+    ) -> None:
+        self.executor = executor
+        self.program = executor.program
+        self.segment = segment
+        self.parent = parent
+        self.end = len(self.program.instructions)
+        self.roots: dict[int, int] = {}  # tensor made here -> tensor whose memory it uses
+        self.first: dict[int, int] = {}
+        self.last: dict[int, int] = {}
+        self.scratch: dict[int, int] = {}
+        self.tiers: dict[int, DeviceKernel | None] = {}
+        self.skipped: set[int] = set()
+
+    # ---- shapes -----------------------------------------------------------------------------------------------------
+    def infer(self) -> None:
+        """Extend the values up to the first instruction whose output shapes are unknown."""
+        segment, tensors = self.segment, self.program.tensors
+        for index in range(segment.start, self.end):
+            instruction = self.program.instructions[index]
+            if all(tensors[n].value.is_static for n in instruction.outputs):
+                for n in instruction.outputs:
+                    segment.values[n] = tensors[n].value
+                continue
+            outputs = self.executor.infer_outputs(instruction, segment.values)
+            if outputs is None or any(not v.is_static for v in outputs):
+                segment.stop = index
+                return
+            segment.values.update(zip(instruction.outputs, outputs, strict=True))
+        segment.stop = self.end
+
+    def _shape(self, number: int) -> tuple[int, ...]:
+        shape = self.segment.values[number].shape.static_tuple()
+        assert shape is not None
+        return shape
+
+    def _known(self, number: int) -> np.ndarray | None:
+        """Elements that are known while planning, for small tensors."""
+        constant = self.program.tensors[number].constant
+        if constant is not None:
+            return constant if constant.size <= LARGEST_KNOWN else None
+        value = self.segment.values[number]
+        if math.prod(self._shape(number)) > LARGEST_SHAPE_VALUE:
+            return None
+        return value.known
+
+    # ---- places -----------------------------------------------------------------------------------------------------
+    def structure(self) -> None:
+        """Decide for every instruction who runs it and where its outputs lie."""
+        segment = self.segment
+        if segment.depth == 0:
+            for number in self.program.inputs:
+                self._new_root(number, segment.start)
+        elif self.parent is not None and self.parent.runs_boundary:
+            for number in self.program.instructions[self.parent.stop].outputs:
+                self._new_root(number, segment.start)
+        for index in range(segment.start, segment.stop):
+            instruction = self.program.instructions[index]
+            if instruction.node.get_type_name() == "Assign":
+                self._alias(instruction.outputs[0], instruction.inputs[0])
+                continue
+            if self._is_shape_arithmetic(instruction):
+                self.skipped.add(index)
+                for number in instruction.outputs:
+                    self._new_root(number, index)
+                continue
+            kernel = self.tiers[index] = self._tier(instruction)
+            if kernel is not None and kernel.alias and self._aliasable(instruction):
+                self._alias(instruction.outputs[0], instruction.inputs[0])
+                continue
+            if kernel is not None and kernel.scratch is not None:
+                self.scratch[index] = self._scratch_bytes(instruction, kernel)
+            for number in instruction.outputs:
+                self._new_root(number, index)
+
+    def _is_shape_arithmetic(self, instruction: Instruction) -> bool:
+        if instruction.bodies or instruction.node.get_type_name() == "ReadValue":
+            return False
+        return all(self._known(n) is not None for n in instruction.outputs)
+
+    def _tier(self, instruction: Instruction) -> DeviceKernel | None:
+        """The lowering that takes this instruction, or None: the host runs it."""
+        kernel = self.executor.compiled.lowering(instruction)
+        if kernel is None or kernel.alias:
+            return kernel
+        if any(
+            i < len(instruction.inputs) and self._known(instruction.inputs[i]) is None
+            for i in kernel.known_inputs
+        ):
+            return None
+        inputs = [self.segment.values[n] for n in instruction.inputs]
+        outputs = [self.segment.values[n] for n in instruction.outputs]
+        if kernel.accepts is not None and not kernel.accepts(instruction.node, inputs, outputs):
+            return None
+        return kernel
+
+    def _aliasable(self, instruction: Instruction) -> bool:
+        source = instruction.inputs[0]
+        return self.executor.storage(source) is self.executor.storage(instruction.outputs[0])
+
+    def _new_root(self, number: int, step: int) -> None:
+        self.roots[number] = number
+        self.first[number] = step
+        self._extend(number, number)
+
+    def _alias(self, number: int, source: int) -> None:
+        if source in self.roots:
+            self.roots[number] = self.roots[source]
+            self._extend(self.roots[source], number)
+            return
+        # Memory of the weights or of an earlier segment.
+        base = self.executor.tensor(self.segment, source)
+        self.segment.tensors[number] = self._tensor(number, base.address, base.constant)
+
+    def _extend(self, root: int, number: int) -> None:
+        self.last[root] = max(self.last.get(root, -1), self.program.last_use[number])
+
+    def _scratch_bytes(self, instruction: Instruction, kernel: DeviceKernel) -> int:
+        assert kernel.scratch is not None
+        node = instruction.node
+        inputs = [self.segment.values[n] for n in instruction.inputs]
+        outputs = [self.segment.values[n] for n in instruction.outputs]
+        nbytes = kernel.scratch(node, inputs, outputs)
+        bounded = [self._bounded(n) for n in (*instruction.inputs, *instruction.outputs)]
+        if all(v is not None for v in bounded):
+            count = len(inputs)
+            nbytes = max(nbytes, kernel.scratch(node, bounded[:count], bounded[count:]))  # type: ignore[arg-type]
+        return nbytes
+
+    def _bounded(self, number: int) -> Value | None:
+        info = self.program.tensors[number]
+        if info.constant is not None:
+            return info.value
+        upper = info.value.upper_sizes if info.bound is not None else None
+        return None if upper is None else Value(info.value.type, PartialShape.of(upper))
+
+    def _tensor(self, number: int, address: int, constant: bool = False) -> DeviceTensor:
+        element_type = self.program.tensors[number].value.type
+        storage = self.executor.storage(number)
+        return DeviceTensor(
+            address, self._shape(number), element_type, storage, self._known(number), constant
+        )
+
+    # ---- memory -----------------------------------------------------------------------------------------------------
+    def place(self) -> dict[int, int]:
+        """Give every root an address; returns addresses of scratch areas by instruction."""
+        roots = sorted(set(self.roots.values()))
+        lifetimes = []
+        for root in roots:
+            last = self.last[root]
+            kept = last >= self.segment.stop or root in self.program.outputs
+            lifetimes.append(
+                Lifetime(self._capacity(root), self.first[root], self.end if kept else last)
+            )
+        lifetimes += [Lifetime(nbytes, index, index) for index, nbytes in self.scratch.items()]
+        key = tuple(lifetimes)
+        layouts = self.executor.layouts
+        if key not in layouts:
+            layouts[key] = plan_memory(lifetimes)
+        layout = layouts[key]
+        base = self.executor.reserve(self.segment.depth, layout.nbytes)
+        addresses = {
+            root: base + offset for root, offset in zip(roots, layout.offsets, strict=False)
+        }
+        for number, root in self.roots.items():
+            self.segment.tensors[number] = self._tensor(number, addresses[root])
+        return {
+            index: base + offset
+            for index, offset in zip(self.scratch, layout.offsets[len(roots) :], strict=True)
+        }
+
+    def _capacity(self, root: int) -> int:
+        storage = self.executor.storage(root)
+        nbytes = storage.storage_bytes(math.prod(self._shape(root)))
+        info = self.program.tensors[root]
+        upper = info.value.upper_sizes if info.bound is not None else None
+        if upper is not None:
+            return align(max(nbytes, storage.storage_bytes(math.prod(upper))))
+        capacities = self.executor.capacities
+        capacities[root] = max(capacities.get(root, 0), next_power_of_two(nbytes))
+        return capacities[root]
+
+    # ---- records ----------------------------------------------------------------------------------------------------
+    def encode(self) -> None:
+        """Make the records of this segment."""
+        segment, executor = self.segment, self.executor
+        scratch = self.place()
+        encoder = executor.context.encoder()
+        if segment.depth == 0:
+            encoder.begin(-1, "inputs")
+            executor.encode_inputs(encoder, segment)
+        elif self.parent is not None and self.parent.runs_boundary:
+            encoder.begin(self.parent.stop, "boundary")
+            numbers = self.program.instructions[self.parent.stop].outputs
+            executor.encode_pending(encoder, self.parent, [segment.tensors[n] for n in numbers])
+        for index in range(segment.start, segment.stop):
+            self._encode_instruction(encoder, index, scratch.get(index, 0))
+        if segment.stop == self.end:
+            encoder.begin(-1, "outputs")
+            executor.encode_outputs(encoder, segment)
+        segment.records = encoder.records
+
+    def _encode_instruction(self, encoder: Any, index: int, scratch: int) -> None:
+        segment, executor = self.segment, self.executor
+        instruction = self.program.instructions[index]
+        name = instruction.node.get_type_name()
+        encoder.begin(index, instruction.name)
+        inputs = [executor.tensor(segment, n) for n in instruction.inputs]
+        outputs = [segment.tensors[n] for n in instruction.outputs]
+        if name == "Assign":
+            executor.encode_assign(encoder, instruction, inputs[0])
+        elif name == "ReadValue":
+            executor.encode_read_value(encoder, instruction, inputs, outputs[0])
+        elif index in self.skipped:
+            for tensor, number in zip(outputs, instruction.outputs, strict=True):
+                if self._device_reads(number):
+                    executor.encode_known(encoder, tensor)
+        else:
+            kernel = self.tiers[index]
+            if kernel is None:
+                executor.encode_host(encoder, instruction, inputs, outputs)
+            elif not (
+                kernel.alias and self.roots.get(instruction.outputs[0]) != instruction.outputs[0]
+            ):
+                if kernel.alias:
+                    encoder.copy(outputs[0].address, inputs[0].address, outputs[0].nbytes)
+                elif any(t.size for t in outputs):
+                    kernel.lower(
+                        encoder,
+                        Lowering(instruction.node, inputs, outputs, instruction.shared, scratch),
+                    )
+
+    def _device_reads(self, number: int) -> bool:
+        """Whether anything but host arithmetic reads a tensor that is known: a kernel, or the model's output."""
+        if number in self.program.outputs:
+            return True
+        for index in range(self.segment.start, self.end):
+            instruction = self.program.instructions[index]
+            if number in instruction.inputs and index not in self.skipped:
+                return True
+        return False
+
+
+def plan_gpu_segment(
+    executor: GpuExecutor, segment: GpuSegment, parent: GpuSegment | None
+) -> GpuSegment:
+    """Fill ``segment`` (which holds the values and tensors known so far)."""
+    planner = GpuSegmentPlanner(executor, segment, parent)
+    planner.infer()
+    planner.structure()
+    planner.encode()
+    return segment
