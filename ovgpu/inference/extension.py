@@ -15,6 +15,9 @@ class Extension:
 
     operations: tuple[type[Op], ...] = ()
 
+    def register(self) -> None:
+        """Called when the extension is added; for those that bring more than operations."""
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
@@ -45,5 +48,7 @@ def register_extension(extension: Any) -> None:
         isinstance(extension, type) and issubclass(extension, Op)
     ):
         raise TypeError(f"Expected an Op subclass or an Extension, got {extension!r}")
+    if isinstance(extension, Extension):
+        extension.register()
     for kind in operations_of(extension):
         custom_operations[operation_name(kind)] = kind

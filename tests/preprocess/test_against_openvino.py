@@ -87,7 +87,7 @@ def _run(package: Any, case: Case) -> SimpleNamespace:
             names["steps"], names["post"] = parts[0].preprocess(), parts[1].postprocess()
         exec(textwrap.dedent(case.program), names)
         outcome.text = _normalised(str(p))
-        assert repr(p) == f"<PrePostProcessor: {p}>"
+        assert _normalised(repr(p)) == _normalised(f"<PrePostProcessor: {p}>")
         outcome.model = p.build()
         outcome.described = _described(outcome.model)
     except Exception as error:
