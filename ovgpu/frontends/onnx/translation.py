@@ -33,6 +33,8 @@ OPSET = 16
 Translator = Callable[["OnnxOp"], "Output | tuple[Output | None, ...]"]
 
 _translators: dict[tuple[str, str], list[tuple[int, Translator]]] = {}
+#: Translators of users, by domain and name.
+_replacements: dict[tuple[str, str], Translator] = {}
 
 #: ONNX element types (TensorProto.DataType) as ours.
 ELEMENT_TYPES = {
@@ -73,8 +75,15 @@ def translates(*names: str, since: int = 1, domain: str = "") -> Callable[[Trans
     return register
 
 
+def replace_translator(name: str, function: Translator, domain: str = "") -> None:
+    """Let ``function`` translate an operator in every opset, in place of what is registered."""
+    _replacements[domain, name] = function
+
+
 def find_translator(domain: str, name: str, opset: int) -> Translator | None:
-    """The newest translator for an operator that holds in ``opset``."""
+    """The newest translator for an operator that holds in ``opset``, or the one that replaces all."""
+    if (domain, name) in _replacements:
+        return _replacements[domain, name]
     fitting = [f for since, f in _translators.get((domain, name), []) if since <= opset]
     return fitting[-1] if fitting else None
 
@@ -237,6 +246,11 @@ def multiply(a: Output, b: Output) -> Output:
 def shape_of(x: Output) -> Output:
     """Shape as a 1-D i64 tensor."""
     return make("shape_of", x, "i64")
+
+
+def size_of(x: Output, axis: int) -> Output:
+    """One dimension as a 1-D i64 tensor of one element."""
+    return make("gather", shape_of(x), constant([axis]), constant(0))
 
 
 def convert(x: Output, dtype: Type) -> Output:
