@@ -108,9 +108,7 @@ def inline(scope: GraphTranslator, node: NodeProto, function: FunctionProto) -> 
             scope.define_alias(name, inner.value(formal))
 
 
-def bound(
-    nodes: Iterable[NodeProto], given: Mapping[str, AttributeProto]
-) -> Iterable[NodeProto]:
+def bound(nodes: Iterable[NodeProto], given: Mapping[str, AttributeProto]) -> Iterable[NodeProto]:
     """Operators of a function body, or of a graph in it, with the caller's attributes put in."""
     import onnx
 

@@ -9,11 +9,9 @@ from ovgpu.frontends.onnx.translation import (
     add,
     constant,
     convert,
-    known,
     make,
     make_node,
     multiply,
-    shape_of,
     translates,
 )
 from ovgpu.graph.element_type import Type
@@ -293,108 +291,6 @@ def lrn(op: OnnxOp) -> Output:
     )
 
 
-@translates("Upsample")
-def upsample(op: OnnxOp) -> Output:
-    scales = (
-        constant(np.array(op.attribute("scales"), np.float32)) if op.has("scales") else op.input(1)
-    )
-    mode = {"nearest": "nearest", "linear": "linear_onnx", "bilinear": "linear_onnx"}[
-        op.attribute("mode", "nearest")
-    ]
-    return _interpolate(op, None, scales, None, mode, "asymmetric", "floor")
-
-
-@translates("Resize", since=10)
-def resize_10(op: OnnxOp) -> Output:
-    mode = "nearest" if op.attribute("mode", "nearest") == "nearest" else "linear_onnx"
-    return _interpolate(op, None, op.input(1), None, mode, "asymmetric", "floor")
-
-
-@translates("Resize", since=11)
-def resize(op: OnnxOp) -> Output:
-    modes = {"nearest": "nearest", "linear": "linear_onnx", "cubic": "cubic"}
-    mode = modes[op.attribute("mode", "nearest")]
-    transform = op.attribute("coordinate_transformation_mode", "half_pixel")
-    if transform not in (
-        "half_pixel",
-        "pytorch_half_pixel",
-        "asymmetric",
-        "tf_half_pixel_for_nn",
-        "align_corners",
-    ):
-        raise RuntimeError(f"the coordinate transformation '{transform}' is not supported")
-    if op.attribute("exclude_outside", 0) or op.attribute("antialias", 0):
-        raise RuntimeError("exclude_outside and antialias are not supported")
-    if op.attribute("keep_aspect_ratio_policy", "stretch") != "stretch":
-        raise RuntimeError("only the aspect ratio policy 'stretch' is supported")
-    scales, sizes = op.optional(2), op.optional(3)
-    if scales is not None and scales.value.shape.static_tuple() == (0,):
-        scales = None
-    rank = op.rank(0)
-    axes = op.attribute("axes")
-    if mode == "linear_onnx" and rank not in (2, 3, 4, 5):
-        mode = "linear"
-    nearest = op.attribute("nearest_mode", "round_prefer_floor")
-    return _interpolate(
-        op, sizes, scales, axes, mode, transform, nearest, op.attribute("cubic_coeff_a", -0.75)
-    )
-
-
-def _interpolate(
-    op: OnnxOp,
-    sizes: Output | None,
-    scales: Output | None,
-    axes: list[int] | None,
-    mode: str,
-    transform: str,
-    nearest: str,
-    cubic: float = -0.75,
-) -> Output:
-    data, rank = op.input(0), op.rank(0)
-    positions = list(range(rank)) if axes is None else [a % rank for a in axes]
-    by = "sizes" if sizes is not None else "scales"
-    given = sizes if sizes is not None else scales
-    if given is None:
-        raise RuntimeError("neither sizes nor scales are given")
-    if axes is None and mode != "nearest":
-        # Leave out axes that keep their size: linear modes work on two or three axes.
-        kept = _changing_axes(data, given, by, rank)
-        if kept != positions:
-            given = make("gather", given, constant(np.array(kept, np.int64)), constant(0))
-            positions = kept
-    pads = [0] * rank
-    return make(
-        "interpolate",
-        data,
-        given,
-        mode,
-        by,
-        pads,
-        pads,
-        transform,
-        nearest,
-        False,
-        cubic,
-        constant(np.array(positions, np.int64)),
-    )
-
-
-def _changing_axes(data: Output, given: Output, by: str, rank: int) -> list[int]:
-    exact = known(given)
-    if exact is None:
-        return list(range(2, rank)) if rank > 2 else list(range(rank))
-    if by == "scales":
-        kept = [a for a in range(rank) if exact[a] != 1.0]
-    else:
-        dims = data.value.dims
-        kept = [
-            a for a in range(rank) if not (dims[a].is_static and dims[a].get_length() == exact[a])
-        ]
-    if rank > 2 and all(a >= 2 for a in kept):
-        return list(range(2, rank))
-    return kept or list(range(rank))
-
-
 @translates("GridSample")
 def grid_sample(op: OnnxOp) -> Output:
     modes = {"linear": "bilinear", "cubic": "bicubic"}
@@ -434,59 +330,6 @@ def roi_align(op: OnnxOp) -> Output:
 def max_roi_pool(op: OnnxOp) -> Output:
     scale = op.attribute("spatial_scale", 1.0)
     return make("roi_pooling", op.input(0), op.input(1), op.attribute("pooled_shape"), scale, "max")
-
-
-@translates("Attention", since=23)
-def attention(op: OnnxOp) -> Output:
-    """ONNX's Attention for 4-D and 3-D inputs without a cache."""
-    if op.optional(4) is not None or op.wants(1) or op.wants(3):
-        raise RuntimeError("past keys and values are not supported")
-    if op.attribute("softcap", 0.0):
-        raise RuntimeError("softcap is not supported")
-    heads = [op.input(i) for i in range(3)]
-    flat = op.rank(0) == 3
-    query_heads, key_heads = op.attribute("q_num_heads", 0), op.attribute("kv_num_heads", 0)
-    if flat:
-        counts = (query_heads, key_heads, key_heads)
-        heads = [_split_heads(x, n) for x, n in zip(heads, counts, strict=True)]
-    query, key, value = heads
-    group = _group_size(query, key)
-    if group > 1:
-        key, value = (_repeat_heads(x, group) for x in (key, value))
-    mask = op.optional(3)
-    scale = op.constant_like(0, op.attribute("scale")) if op.has("scale") else None
-    causal = bool(op.attribute("is_causal", 0))
-    if causal and mask is not None:
-        raise RuntimeError("a mask together with is_causal is not supported")
-    x = make("scaled_dot_product_attention", query, key, value, mask, scale, causal)
-    if not flat:
-        return x
-    return make("reshape", make("transpose", x, constant([0, 2, 1, 3])), constant([0, 0, -1]), True)
-
-
-def _split_heads(x: Output, count: int) -> Output:
-    return make(
-        "transpose", make("reshape", x, constant([0, 0, count, -1]), True), constant([0, 2, 1, 3])
-    )
-
-
-def _group_size(query: Output, key: Output) -> int:
-    heads = [v.value.dims[1] for v in (query, key)]
-    if any(h.is_dynamic for h in heads):
-        return 1
-    return heads[0].get_length() // max(heads[1].get_length(), 1)
-
-
-def _repeat_heads(x: Output, times: int) -> Output:
-    """[B, H, S, D] -> [B, H * times, S, D], each head repeated."""
-    sizes = shape_of(x)
-    parts = [make("gather", sizes, constant([i]), constant(0)) for i in range(4)]
-    wide = make("concat", [parts[0], parts[1], constant([times]), parts[2], parts[3]], 0)
-    spread = make("broadcast", make("unsqueeze", x, constant([2])), wide)
-    joined = make(
-        "concat", [parts[0], multiply(parts[1], constant([times])), parts[2], parts[3]], 0
-    )
-    return make("reshape", spread, joined, False)
 
 
 @translates("Col2Im")

@@ -37,12 +37,14 @@ if TYPE_CHECKING:
 #: Modules that register translators.
 _TRANSLATORS = (
     "arithmetic",
+    "attention",
     "control_flow",
     "movement",
     "network",
     "quantization",
     "recurrent",
     "reduction",
+    "resize",
     "selection",
     "contrib",
 )

@@ -309,7 +309,8 @@ class SegmentPlanner:
         roots = sorted({p.root for p in self.places.values()})
         lifetimes = []
         for root in roots:
-            # What a data-dependent operation made is written as the next segment starts, after its last use if none reads it.
+            # What a data-dependent operation made is written when the next segment starts: after its
+            # last use where nothing reads it.
             last = max(self.root_last[root], self.first_step[root])
             kept = last >= self.segment.stop or root in self.program.outputs
             lifetimes.append(
