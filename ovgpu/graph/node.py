@@ -21,6 +21,7 @@ from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.port import DescriptorTensor, Input, Output
 from ovgpu.graph.shape import Shape
 from ovgpu.graph.type_info import DiscreteTypeInfo
+from ovgpu.graph.type_parents import type_info_of
 from ovgpu.graph.value import Value
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ class Node:
         return self._declaration.name
 
     def get_type_info(self) -> DiscreteTypeInfo:
-        return DiscreteTypeInfo(self._declaration.name, self._declaration.version)
+        return type_info_of(self._declaration.name, self._declaration.version)
 
     @property
     def type_info(self) -> DiscreteTypeInfo:
@@ -245,7 +246,7 @@ class Node:
         return [slot.source for slot in self._input_slots]
 
     def _source(self, index: int) -> Output:
-        if as_int64(index) is not None and index >= len(self._input_slots):
+        if type(index) is int and index >= len(self._input_slots):
             raise RuntimeError(f"index '{index}' out of range")
         return self._checked_input(index).source
 
@@ -284,7 +285,7 @@ class Node:
         return len(self._outputs)
 
     def _checked_output(self, index: int) -> DescriptorTensor:
-        if as_int64(index) is not None and index >= len(self._outputs):
+        if type(index) is int and index >= len(self._outputs):
             raise RuntimeError(f"index '{index}' out of range")
         return self._outputs[_checked_index(index, len(self._outputs), "output")]
 
@@ -416,6 +417,8 @@ class Node:
 
 
 def _checked_index(index: int, size: int, function: str) -> int:
+    if type(index) is int and 0 <= index < size:
+        return index
     position = as_int64(index)
     if position is None or position < 0:
         raise incompatible_arguments(

@@ -14,6 +14,8 @@ s
 ops.constant(np.float32([1,2,3,4]))
 res
 r.get_type_name()
+r.get_type_info()
+r.type_info
 r.get_name()
 r.name
 r.friendly_name
