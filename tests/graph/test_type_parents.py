@@ -11,35 +11,12 @@ import pytest
 import ovgpu.opset16
 
 UNARY = [
-    "abs",
-    "acos",
-    "asin",
-    "atan",
-    "ceiling",
-    "cos",
-    "erf",
-    "exp",
-    "floor",
-    "log",
-    "negative",
-    "relu",
-    "sigmoid",
-    "sign",
-    "sqrt",
-    "tanh",
+    *("abs", "acos", "asin", "atan", "ceiling", "cos", "erf", "exp", "floor", "log"),
+    *("negative", "relu", "sigmoid", "sign", "sqrt", "tanh"),
 ]
 BINARY = [
-    "add",
-    "divide",
-    "maximum",
-    "minimum",
-    "mod",
-    "multiply",
-    "power",
-    "subtract",
-    "equal",
-    "less",
-    "squared_difference",
+    *("add", "divide", "maximum", "minimum", "mod", "multiply", "power", "subtract"),
+    *("equal", "less", "squared_difference"),
 ]
 REDUCTIONS = ["reduce_l1", "reduce_max", "reduce_mean", "reduce_sum"]
 
