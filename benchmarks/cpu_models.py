@@ -2,9 +2,9 @@
 
     python benchmarks/cpu_models.py [--rounds 30] [--only resnet50,bert] [--model FILE --shape 1,3,640,640]
 
-Both runtimes get the same IR and preset inputs; their runs are interleaved in random order. The figure is process CPU time
-per inference (median), which a busy machine disturbs less than wall-clock time. Ranges for NVIDIA Nsight Systems are
-emitted when the package nvtx is installed: ``nsys profile -t nvtx python benchmarks/cpu_models.py``.
+Both runtimes get the same IR and preset inputs; their runs are interleaved in random order. The figure is process CPU
+time per inference (median), which a busy machine disturbs less than wall-clock time. Ranges for NVIDIA Nsight Systems
+are emitted when the package nvtx is installed: ``nsys profile -t nvtx python benchmarks/cpu_models.py``.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def candidates() -> dict[str, tuple[Callable[[], ov.Model | Path] | None, list[l
 def compare(
     name: str, path: Path, shapes: list[list[int]] | None, rounds: int
 ) -> tuple[float, float, float]:
-    """CPU milliseconds of ovgpu and OpenVINO, and the largest difference of their results relative to the largest value."""
+    """CPU milliseconds of ovgpu and of OpenVINO, and the largest difference relative to the largest value."""
     config = {
         "INFERENCE_PRECISION_HINT": "f32",
         "INFERENCE_NUM_THREADS": 1,

@@ -54,7 +54,7 @@ def write_blob(stream: BytesIO, model: Model, device: str, config: dict[str, Any
 
 
 def read_blob(blob: bytes, device: str) -> tuple[Model, dict[str, Any]]:
-    """The model and configuration of a blob. Raises RuntimeError when it is not ours, damaged, or for another device."""
+    """Model and configuration of a blob. Raises RuntimeError when it is not ours, damaged, or for another device."""
     from ovgpu.frontends import read_model
 
     def broken(why: str) -> RuntimeError:
@@ -66,12 +66,17 @@ def read_blob(blob: bytes, device: str) -> tuple[Model, dict[str, Any]]:
     if magic != MAGIC:
         raise broken("failed to read minimal requirements header.")
     if version != FORMAT:
-        raise broken(f"it has format {version}, this version reads format {FORMAT}; compile the model again.")
+        raise broken(
+            f"it has format {version}, this version reads format {FORMAT}; compile the model again."
+        )
     start = _PREFIX.size + length
     try:
         header = json.loads(blob[_PREFIX.size : start])
         parts = [(int(size), int(checksum)) for size, checksum in header["parts"]]
-        config = {k: Type.from_name(v["type"]) if isinstance(v, dict) else v for k, v in header["config"].items()}
+        config = {
+            k: Type.from_name(v["type"]) if isinstance(v, dict) else v
+            for k, v in header["config"].items()
+        }
         owner = str(header["device"])
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
         raise broken(f"its header is damaged ({error}).") from error

@@ -1,8 +1,8 @@
 """The memory planner: tensors with lifetimes become offsets in one block.
 
-Two tensors may share bytes when no step needs both. Placing the largest first, each at the lowest offset where it does not
-meet a tensor that lives at the same time, is the greedy-by-size heuristic of Pisarchyk and Lee, "Efficient Memory
-Management for Deep Neural Net Inference" (2020); it is within a few percent of the optimum on real networks.
+Two tensors may share bytes when no step needs both. Placing the largest first, each at the lowest offset where it
+does not meet a tensor that lives at the same time, is the greedy-by-size heuristic of Pisarchyk and Lee, "Efficient
+Memory Management for Deep Neural Net Inference" (2020); it is within a few percent of the optimum on real networks.
 """
 
 from __future__ import annotations

@@ -17,7 +17,9 @@ INTEGER = "typing.SupportsInt | typing.SupportsIndex"
 """How signatures in messages spell "an integer"."""
 
 
-def incompatible_arguments(name: str, overloads: Sequence[str], args: Iterable[Any] = (), **kwargs: Any) -> TypeError:
+def incompatible_arguments(
+    name: str, overloads: Sequence[str], args: Iterable[Any] = (), **kwargs: Any
+) -> TypeError:
     """The error for a call that fits none of `overloads`; the caller raises it.
 
     Args:

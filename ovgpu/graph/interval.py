@@ -84,7 +84,9 @@ class Interval:
 
     def __sub__(self, other: Any) -> Interval:
         b = Interval.of(other)
-        return Interval(self.lower - b.upper, self.upper - b.lower, self.symbol if b.is_zero else None)
+        return Interval(
+            self.lower - b.upper, self.upper - b.lower, self.symbol if b.is_zero else None
+        )
 
     def __rsub__(self, other: Any) -> Interval:
         return Interval.of(other) - self
@@ -123,7 +125,9 @@ class Interval:
         return Interval.of(other) // self
 
     def __truediv__(self, other: Any) -> Interval:
-        return self._divide(other, lambda a, b: a / b if not (math.isinf(a) and math.isinf(b)) else a)
+        return self._divide(
+            other, lambda a, b: a / b if not (math.isinf(a) and math.isinf(b)) else a
+        )
 
     def __mod__(self, other: Any) -> Interval:
         b = Interval.of(other)
@@ -147,7 +151,9 @@ class Interval:
         """Image under a non-decreasing function that accepts numbers, infinity excepted."""
         lower = self.lower if math.isinf(self.lower) else function(self.lower)
         upper = self.upper if math.isinf(self.upper) else function(self.upper)
-        return Interval(lower, upper, self.symbol if (lower, upper) == (self.lower, self.upper) else None)
+        return Interval(
+            lower, upper, self.symbol if (lower, upper) == (self.lower, self.upper) else None
+        )
 
     def union(self, other: Any) -> Interval:
         """Smallest interval that holds both (the result of a choice that is not known yet)."""

@@ -189,7 +189,11 @@ def _checked(name: str) -> str:
     if not name:
         raise RuntimeError("Layout dimension name can't be empty")
     if not (name.isascii() and name.replace("_", "a").isalnum()):
-        raise RuntimeError(f"Layout name is invalid ({name}). Only english letters, digits and _ is allowed")
+        raise RuntimeError(
+            f"Layout name is invalid ({name}). Only english letters, digits and _ is allowed"
+        )
     if not name.strip("_"):
-        raise RuntimeError(f"Layout name is invalid ({name}). Name shall have alphanumeric characters")
+        raise RuntimeError(
+            f"Layout name is invalid ({name}). Name shall have alphanumeric characters"
+        )
     return _canonical(name)

@@ -87,7 +87,9 @@ class _IntegerVector:
         position = as_int64(index)
         if position is None or position < 0:
             self_type = f"self: ovgpu.{type(self).__name__}"
-            raise incompatible_arguments(method, [f"({self_type}, {signature}"], (self, index, *value))
+            raise incompatible_arguments(
+                method, [f"({self_type}, {signature}"], (self, index, *value)
+            )
         if position >= len(self._items):
             raise IndexError(f"{type(self).__name__} index out of range")
         return position
@@ -162,7 +164,9 @@ class Shape(_IntegerVector):
         position = as_int64(index)
         number = value.get_length() if isinstance(value, Dimension) else as_uint64(value)
         if position is None or position < 0 or number is None:
-            signatures = [f"(self: ovgpu.Shape, arg0: {INTEGER}, arg1: {kind}) -> None" for kind in _ITEMS]
+            signatures = [
+                f"(self: ovgpu.Shape, arg0: {INTEGER}, arg1: {kind}) -> None" for kind in _ITEMS
+            ]
             raise incompatible_arguments("__setitem__", signatures, (self, index, value))
         self._items[position] = number
 

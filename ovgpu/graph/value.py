@@ -31,7 +31,9 @@ class _Origin:
 
     __slots__ = ("attributes", "declaration", "inputs")
 
-    def __init__(self, declaration: OpDeclaration, inputs: Sequence[Value | None], attributes: dict[str, Any]) -> None:
+    def __init__(
+        self, declaration: OpDeclaration, inputs: Sequence[Value | None], attributes: dict[str, Any]
+    ) -> None:
         self.declaration = declaration
         self.inputs = inputs
         self.attributes = attributes
@@ -112,7 +114,7 @@ class Value:
             element, result = result, np.empty((), object)
             result[()] = element
         dtype = self.type.host_dtype
-        if result.dtype == object and dtype != object:
+        if result.dtype.kind == "O" and dtype.kind != "O":
             exact = exact_or_none(result, dtype)
             self._elements = result if exact is None else exact
         else:
@@ -122,7 +124,7 @@ class Value:
     def known(self) -> np.ndarray | None:
         """Exact elements (an array in ``type.host_dtype``), or None when they are not known exactly."""
         elements = self.elements
-        if elements is None or (elements.dtype == object and self.type is not Type.string):
+        if elements is None or (elements.dtype.kind == "O" and self.type is not Type.string):
             return None
         return elements
 
@@ -130,7 +132,7 @@ class Value:
     def intervals(self) -> np.ndarray | None:
         """Elements as an object array of :class:`Interval`, or None when nothing is known."""
         elements = self.elements
-        if elements is None or elements.dtype == object:
+        if elements is None or elements.dtype.kind == "O":
             return elements
         return as_intervals(elements)
 

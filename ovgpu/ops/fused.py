@@ -20,9 +20,9 @@ def convolution_bias_activation(
     pads_begin: list[int],
     pads_end: list[int],
     auto_pad: AutoPad = "explicit",
-    activations: list[str] = [],  # noqa: B006 - a schema, never written to
-    activation_parameters: list[float] = [],  # noqa: B006
-) -> Value:
+    activations: list[str] = [],
+    activation_parameters: list[float] = [],
+) -> Value | tuple[Value, ...]:
     """activation(Convolution-1(data, filters) + bias); see :mod:`ovgpu.plugins.cpu.kernels.fused` for activations."""
     return convolution(
         data,
@@ -46,9 +46,9 @@ def group_convolution_bias_activation(
     pads_begin: list[int],
     pads_end: list[int],
     auto_pad: AutoPad = "explicit",
-    activations: list[str] = [],  # noqa: B006 - a schema, never written to
-    activation_parameters: list[float] = [],  # noqa: B006
-) -> Value:
+    activations: list[str] = [],
+    activation_parameters: list[float] = [],
+) -> Value | tuple[Value, ...]:
     """activation(GroupConvolution-1(data, filters) + bias)."""
     return group_convolution(
         data,
@@ -69,14 +69,17 @@ def matmul_bias_activation(
     *,
     transpose_a: bool = False,
     transpose_b: bool = False,
-    activations: list[str] = [],  # noqa: B006 - a schema, never written to
-    activation_parameters: list[float] = [],  # noqa: B006
-) -> Value:
+    activations: list[str] = [],
+    activation_parameters: list[float] = [],
+) -> Value | tuple[Value, ...]:
     """activation(MatMul-1(a, b) + bias)."""
     return matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
 
 
 @op("LayerNorm", "1", factory="", domain="ovgpu")
 def layer_norm(data: Value, gamma: Value, beta: Value, *, epsilon: float) -> Value:
-    """(x - mean) / sqrt(variance + epsilon) * gamma + beta over the last axis (Ba et al., "Layer Normalization", 2016)."""
+    """(x - mean) / sqrt(variance + epsilon) * gamma + beta over the last axis.
+
+    Ba, Kiros and Hinton, "Layer Normalization" (2016).
+    """
     return Value(data.type, data.shape)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ovgpu.graph.model import Model
-from ovgpu.graph.node import make_node
+from ovgpu.graph.node import Node, make_node
+from ovgpu.graph.port import Output
 from ovgpu.graph.special import Constant
 from ovgpu.passes.graph_editing import constant_array, replace_by
 
@@ -33,7 +34,7 @@ def decompose_batch_norm(model: Model) -> None:
         replace_by(node, total, [node])
 
 
-def _operands(node):  # type: ignore[no-untyped-def]
+def _operands(node: Node) -> tuple[Output, list[Output]]:
     """Data first, then gamma, beta, mean, variance: version 1 has gamma and beta before the data."""
     values = node.input_values()
     if node.get_type_info().version_id == "opset1":

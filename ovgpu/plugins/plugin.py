@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ovgpu.execution.profiling import ProfilingInfo
     from ovgpu.graph.model import Model
-    from ovgpu.graph.node import ConstOutput
+    from ovgpu.graph.port import ConstOutput
     from ovgpu.graph.tensor import Tensor
     from ovgpu.plugins.properties import PropertyTable
     from ovgpu.plugins.registry import PluginRegistry

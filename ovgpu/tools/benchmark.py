@@ -20,25 +20,50 @@ from ovgpu.tools.inputs import concrete_shape, generate, load_arrays, parse_name
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="path of an .xml (IR) or .onnx file")
     parser.add_argument("-d", "--device", default="CPU", help="CPU, GPU, AUTO ... (default CPU)")
-    parser.add_argument("-hint", "--perf_hint", default="latency", choices=("latency", "throughput", "none"))
     parser.add_argument(
-        "-api", "--api_type", default=None, choices=("sync", "async"), help="default: async, sync for the latency hint"
-    )
-    parser.add_argument("-niter", "--number_iterations", type=int, help="iterations (default: as many as fit in -t)")
-    parser.add_argument("-t", "--time", type=float, default=10.0, help="seconds to run when -niter is not given")
-    parser.add_argument(
-        "-nireq", "--number_infer_requests", type=int, default=0, help="requests (default: what the device says)"
+        "-hint", "--perf_hint", default="latency", choices=("latency", "throughput", "none")
     )
     parser.add_argument(
-        "-shape", default="", help="reshape inputs before compiling: [1,3,?,?] or name[1..8,128],other[1]"
+        "-api",
+        "--api_type",
+        default=None,
+        choices=("sync", "async"),
+        help="default: async, sync for the latency hint",
+    )
+    parser.add_argument(
+        "-niter", "--number_iterations", type=int, help="iterations (default: as many as fit in -t)"
+    )
+    parser.add_argument(
+        "-t", "--time", type=float, default=10.0, help="seconds to run when -niter is not given"
+    )
+    parser.add_argument(
+        "-nireq",
+        "--number_infer_requests",
+        type=int,
+        default=0,
+        help="requests (default: what the device says)",
+    )
+    parser.add_argument(
+        "-shape",
+        default="",
+        help="reshape inputs before compiling: [1,3,?,?] or name[1..8,128],other[1]",
     )
     parser.add_argument("-data_shape", default="", help="shape of the data for dynamic inputs")
     parser.add_argument(
-        "-i", "--input", action="append", default=[], metavar="NAME=FILE.npy", help="data instead of random numbers"
+        "-i",
+        "--input",
+        action="append",
+        default=[],
+        metavar="NAME=FILE.npy",
+        help="data instead of random numbers",
     )
     parser.add_argument("-nstreams", "--number_streams", default=None, help="NUM_STREAMS")
-    parser.add_argument("-infer_precision", default=None, help="INFERENCE_PRECISION_HINT: f32, f16, bf16")
-    parser.add_argument("-pc", "--perf_counts", action="store_true", help="print times of each layer")
+    parser.add_argument(
+        "-infer_precision", default=None, help="INFERENCE_PRECISION_HINT: f32, f16, bf16"
+    )
+    parser.add_argument(
+        "-pc", "--perf_counts", action="store_true", help="print times of each layer"
+    )
     parser.add_argument("-report", metavar="FILE.json", help="store the figures")
     parser.add_argument("-no_progress", action="store_true", help="no progress bar")
 
@@ -74,7 +99,9 @@ class Progress:
         filled = int(min(share, 1.0) * self._width)
         if self._enabled and filled != self._shown:
             self._shown = filled
-            sys.stderr.write(f"\r[{'#' * filled}{'.' * (self._width - filled)}] {min(share, 1.0):4.0%}")
+            sys.stderr.write(
+                f"\r[{'#' * filled}{'.' * (self._width - filled)}] {min(share, 1.0):4.0%}"
+            )
             sys.stderr.flush()
 
     def close(self) -> None:
@@ -119,9 +146,13 @@ def _feeds(arguments: argparse.Namespace, compiled: ov.CompiledModel) -> dict[in
     shapes = parse_named(arguments.data_shape, compiled.inputs) if arguments.data_shape else {}
     feeds: dict[int, Any] = {}
     for index, port in enumerate(compiled.inputs):
-        given = next((a for n, a in arrays.items() if n in port.names or n == port_name(port)), None)
+        given = next(
+            (a for n, a in arrays.items() if n in port.names or n == port_name(port)), None
+        )
         if given is not None:
-            feeds[index] = ov.Tensor(np.ascontiguousarray(given.astype(port.element_type.to_dtype())))
+            feeds[index] = ov.Tensor(
+                np.ascontiguousarray(given.astype(port.element_type.to_dtype()))
+            )
         else:
             feeds[index] = generate(port, concrete_shape(port, shapes.get(port_name(port))), random)
     return feeds
@@ -179,7 +210,11 @@ def measure(arguments: argparse.Namespace) -> tuple[Report, Any]:
     progress = Progress(not arguments.no_progress)
     limit = _Limit(arguments.number_iterations, arguments.time)
     begin = time.perf_counter()
-    latencies = _measure_sync(requests[0], limit, progress) if queue is None else _measure_async(queue, limit, progress)
+    latencies = (
+        _measure_sync(requests[0], limit, progress)
+        if queue is None
+        else _measure_async(queue, limit, progress)
+    )
     total_ms = _milliseconds(begin)
     progress.close()
     figures = np.array(latencies)
@@ -226,7 +261,8 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"first        {report.first_ms:.2f} ms")
     print(f"iterations   {report.iterations} in {report.total_ms:.0f} ms")
     print(
-        f"latency      median {report.median_ms:.3f} ms, average {report.average_ms:.3f}, min {report.min_ms:.3f}, max {report.max_ms:.3f}"
+        f"latency      median {report.median_ms:.3f} ms, average {report.average_ms:.3f}, "
+        f"min {report.min_ms:.3f}, max {report.max_ms:.3f}"
     )
     print(f"throughput   {report.throughput:.2f} inferences/s")
     if arguments.report:

@@ -22,7 +22,9 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser with all subcommands."""
     from ovgpu.version import get_version
 
-    parser = argparse.ArgumentParser(prog="ovgpu", description="OpenVINO models on NVIDIA GPUs and on any CPU.")
+    parser = argparse.ArgumentParser(
+        prog="ovgpu", description="OpenVINO models on NVIDIA GPUs and on any CPU."
+    )
     parser.add_argument("--version", action="version", version=f"ovgpu {get_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, line in COMMANDS.items():

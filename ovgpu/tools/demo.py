@@ -1,4 +1,4 @@
-"""Read a line of text from an image with PP-OCRv4, a trained recogniser that the package rapidocr-onnxruntime carries."""
+"""Read a line of text from an image with PP-OCRv4, which the package rapidocr-onnxruntime carries."""
 
 from __future__ import annotations
 
@@ -18,8 +18,12 @@ PACKAGE = "rapidocr_onnxruntime"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("image", nargs="?", help="image of one line of text (default: one is drawn)")
-    parser.add_argument("--text", default="Hello OpenVINO 2026", help="text to draw when no image is given")
+    parser.add_argument(
+        "image", nargs="?", help="image of one line of text (default: one is drawn)"
+    )
+    parser.add_argument(
+        "--text", default="Hello OpenVINO 2026", help="text to draw when no image is given"
+    )
     parser.add_argument("--device", "-d", default="AUTO", help="CPU, GPU, AUTO (default AUTO)")
 
 
@@ -27,8 +31,12 @@ def find_model() -> Path:
     """The recogniser's file. Raises RuntimeError that says how to get it."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        raise RuntimeError("the demo needs its model: pip install --no-deps rapidocr-onnxruntime==1.4.4")
-    return Path(next(iter(spec.submodule_search_locations))) / "models" / "ch_PP-OCRv4_rec_infer.onnx"
+        raise RuntimeError(
+            "the demo needs its model: pip install --no-deps rapidocr-onnxruntime==1.4.4"
+        )
+    return (
+        Path(next(iter(spec.submodule_search_locations))) / "models" / "ch_PP-OCRv4_rec_infer.onnx"
+    )
 
 
 def characters(model_path: Path) -> list[str]:

@@ -32,7 +32,9 @@ def _version(distribution: str) -> str | None:
 def _cuda_lines() -> list[str]:
     cupy = next((d for d in ("cupy-cuda12x", "cupy-cuda13x", "cupy") if _version(d)), None)
     if cupy is None:
-        return ["CuPy       missing   needed for NVIDIA GPUs: pip install 'ovgpu[cuda12]' (or 'ovgpu[cuda13]')"]
+        return [
+            "CuPy       missing   needed for NVIDIA GPUs: pip install 'ovgpu[cuda12]' (or 'ovgpu[cuda13]')"
+        ]
     lines = [f"CuPy       {_version(cupy)}   ({cupy})"]
     try:
         from cupy.cuda import runtime
@@ -40,16 +42,18 @@ def _cuda_lines() -> list[str]:
         return [*lines, f"CuPy cannot be imported: {error}"]
     try:
         driver, toolkit = runtime.driverGetVersion(), runtime.runtimeGetVersion()
-        lines.append(
-            f"CUDA       driver API {driver // 1000}.{driver % 1000 // 10}, runtime {toolkit // 1000}.{toolkit % 1000 // 10}"
-        )
+        versions = [f"{v // 1000}.{v % 1000 // 10}" for v in (driver, toolkit)]
+        lines.append(f"CUDA       driver API {versions[0]}, runtime {versions[1]}")
         if driver == 0:
-            lines.append("           no NVIDIA driver was found: install one from your distribution or from nvidia.com")
+            lines.append(
+                "           no NVIDIA driver was found: install one from your distribution or from nvidia.com"
+            )
         for index in range(runtime.getDeviceCount()):
             found = runtime.getDeviceProperties(index)
             memory = found["totalGlobalMem"] / 2**30
             lines.append(
-                f"GPU.{index}      {found['name'].decode()}, compute capability {found['major']}.{found['minor']}, {memory:.1f} GiB"
+                f"GPU.{index}      {found['name'].decode()}, compute capability "
+                f"{found['major']}.{found['minor']}, {memory:.1f} GiB"
             )
     except Exception as error:  # any CUDA error: the doctor's task is to show it, not to fail
         lines.append(f"           CUDA reports: {error}")
@@ -57,7 +61,9 @@ def _cuda_lines() -> list[str]:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    print(f"ovgpu      {ov.get_version()}, Python {platform.python_version()}, {platform.platform()}")
+    print(
+        f"ovgpu      {ov.get_version()}, Python {platform.python_version()}, {platform.platform()}"
+    )
     for name in ("numpy", "ml_dtypes", "threadpoolctl", "defusedxml"):
         print(f"{name:10} {_version(name) or 'missing   needed: reinstall ovgpu'}")
     for name, purpose, how in OPTIONAL:

@@ -19,13 +19,20 @@ def parse_named(text: str, ports: Sequence[Any]) -> dict[str, str]:
     """
     known = [port_name(p) for p in ports]
     entries = re.findall(r"\s*([^\[\],]*)\s*(\[[^\]]*\])\s*,?", text)
-    if not entries or "".join(n + s for n, s in entries).replace(" ", "") != re.sub(r"\],", "]", text).replace(" ", ""):
-        raise ValueError(f"cannot read {text!r}; write [1,3,224,224], or name[1,3],other[1,8] for several inputs")
+    if not entries or "".join(n + s for n, s in entries).replace(" ", "") != re.sub(
+        r"\],", "]", text
+    ).replace(" ", ""):
+        raise ValueError(
+            f"cannot read {text!r}; write [1,3,224,224], or name[1,3],other[1,8] for several inputs"
+        )
     named = {}
     for name, shape in entries:
         if not name and len(ports) != 1:
             raise ValueError(f"the model has {len(ports)} inputs, so name each: {', '.join(known)}")
-        port = next((p for p in ports if not name or name in p.names or name == p.node.get_friendly_name()), None)
+        port = next(
+            (p for p in ports if not name or name in p.names or name == p.node.get_friendly_name()),
+            None,
+        )
         if port is None:
             raise ValueError(f"no input is named {name!r}; the model has {', '.join(known)}")
         named[port_name(port)] = shape
@@ -48,7 +55,9 @@ def concrete_shape(port: Any, given: str | None) -> list[int]:
         if shape.is_dynamic:
             raise ValueError(f"the data shape {given} of '{port_name(port)}' must be static")
         if not port.partial_shape.compatible(shape):
-            raise ValueError(f"the shape {given} does not fit the input '{port_name(port)}' {port.partial_shape}")
+            raise ValueError(
+                f"the shape {given} does not fit the input '{port_name(port)}' {port.partial_shape}"
+            )
         return list(shape.to_shape())
     if port.partial_shape.is_dynamic:
         raise ValueError(
@@ -79,12 +88,16 @@ def load_arrays(pairs: Sequence[str], ports: Sequence[Any]) -> Mapping[str, np.n
     for pair in pairs:
         name, separator, file = pair.rpartition("=")
         if not separator and len(ports) != 1:
-            raise ValueError(f"write NAME={pair}: the model has {', '.join(port_name(p) for p in ports)}")
+            raise ValueError(
+                f"write NAME={pair}: the model has {', '.join(port_name(p) for p in ports)}"
+            )
         path = Path(file)
         if not path.exists():
             raise ValueError(f"no such file: {file}")
         key = name or port_name(ports[0])
         if not any(key in p.names or key == port_name(p) for p in ports):
-            raise ValueError(f"no input is named {key!r}; the model has {', '.join(port_name(p) for p in ports)}")
+            raise ValueError(
+                f"no input is named {key!r}; the model has {', '.join(port_name(p) for p in ports)}"
+            )
         arrays[key] = np.load(path, allow_pickle=False)
     return arrays

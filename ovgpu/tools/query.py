@@ -11,7 +11,9 @@ import ovgpu as ov
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="path of an .xml (IR) or .onnx file")
     parser.add_argument("--device", "-d", default="CPU", help="CPU, GPU ... (default CPU)")
-    parser.add_argument("--all", action="store_true", help="list every layer, not only a count by type")
+    parser.add_argument(
+        "--all", action="store_true", help="list every layer, not only a count by type"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

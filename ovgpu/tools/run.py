@@ -13,10 +13,25 @@ from ovgpu.tools.inputs import concrete_shape, generate, load_arrays, parse_name
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="path of an .xml (IR) or .onnx file")
-    parser.add_argument("--input", "-i", action="append", default=[], metavar="NAME=FILE.npy", help="data for an input")
-    parser.add_argument("--shape", default="", help="shape of generated data for inputs without a file: name[1,3,8,8]")
-    parser.add_argument("--device", "-d", default="AUTO", help="CPU, GPU, GPU.1, AUTO ... (default AUTO)")
-    parser.add_argument("--output", "-o", metavar="FOLDER", help="store each output as FOLDER/NAME.npy")
+    parser.add_argument(
+        "--input",
+        "-i",
+        action="append",
+        default=[],
+        metavar="NAME=FILE.npy",
+        help="data for an input",
+    )
+    parser.add_argument(
+        "--shape",
+        default="",
+        help="shape of generated data for inputs without a file: name[1,3,8,8]",
+    )
+    parser.add_argument(
+        "--device", "-d", default="AUTO", help="CPU, GPU, GPU.1, AUTO ... (default AUTO)"
+    )
+    parser.add_argument(
+        "--output", "-o", metavar="FOLDER", help="store each output as FOLDER/NAME.npy"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of generated data")
 
 
@@ -29,7 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
     random = np.random.default_rng(arguments.seed)
     feeds: dict[int, object] = {}
     for index, port in enumerate(compiled.inputs):
-        given = next((a for n, a in arrays.items() if n in port.names or n == port_name(port)), None)
+        given = next(
+            (a for n, a in arrays.items() if n in port.names or n == port_name(port)), None
+        )
         if given is None:
             feeds[index] = generate(port, concrete_shape(port, shapes.get(port_name(port))), random)
             print(f"input  {port_name(port)}: generated {list(feeds[index].shape)}")  # type: ignore[attr-defined]
@@ -41,7 +58,9 @@ def run(arguments: argparse.Namespace) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     for index, port in enumerate(compiled.outputs):
         array = np.asarray(results[port])
-        print(f"output {port_name(port)}: {port.element_type.to_string()}{list(array.shape)}  {summary(array)}")
+        print(
+            f"output {port_name(port)}: {port.element_type.to_string()}{list(array.shape)}  {summary(array)}"
+        )
         if folder is not None:
             name = port_name(port).replace("/", "_").replace(":", "_") or f"output{index}"
             np.save(folder / f"{name}.npy", array)
@@ -55,4 +74,6 @@ def summary(array: np.ndarray) -> str:
     values = array.astype(np.float64)
     top = np.argsort(values.reshape(-1))[::-1][:5]
     best = ", ".join(f"{i}: {values.reshape(-1)[i]:.4g}" for i in top)
-    return f"min {values.min():.4g} mean {values.mean():.4g} max {values.max():.4g}; largest at {best}"
+    return (
+        f"min {values.min():.4g} mean {values.mean():.4g} max {values.max():.4g}; largest at {best}"
+    )

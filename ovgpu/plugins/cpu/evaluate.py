@@ -53,7 +53,9 @@ def infer_outputs(node: Node, arrays: Arrays) -> tuple[Value, ...]:
     """Output values of ``node`` for concrete inputs; shapes that depend on data stay dynamic."""
     sources = node.input_values()
     inputs = [
-        known_value(source.value, array) for source, array in zip(sources, arrays, strict=True) if array is not None
+        known_value(source.value, array)
+        for source, array in zip(sources, arrays, strict=True)
+        if array is not None
     ]
     return node.declaration.infer_values(list(inputs), node.attributes)
 
@@ -69,7 +71,9 @@ def compute(
         parameters = _view_keywords(kernel)
         result = kernel.view(*arrays, **keyword_arguments(parameters, node, outputs))
         if result is None:
-            raise RuntimeError(f"{node.get_friendly_name()}: the operation has only a view kernel, which refused")
+            raise RuntimeError(
+                f"{node.get_friendly_name()}: the operation has only a view kernel, which refused"
+            )
         views = result if isinstance(result, (tuple, list)) else (result,)
         return [_as_host(r, v, exact) for r, v in zip(views, outputs, strict=True)]
     if kernel.compute is None:
@@ -78,7 +82,9 @@ def compute(
     keywords = kernel.arguments(node, outputs)
     if kernel.takes_out:
         shape = outputs[0].shape.static_tuple()
-        assert shape is not None, f"{node.get_friendly_name()}: a kernel with `out` needs a static shape"
+        assert shape is not None, (
+            f"{node.get_friendly_name()}: a kernel with `out` needs a static shape"
+        )
         wide = not kernel.native and outputs[0].type in SMALL_FLOATS
         out = np.empty(shape, np.float32 if wide else _dtype(outputs[0], exact))
         kernel.compute(*inputs, out=out, **keywords)
@@ -97,7 +103,9 @@ def _view_keywords(kernel: Kernel) -> tuple[str, ...]:
 
 def compute_dtype(element_type: Type) -> np.dtype[Any]:
     """The dtype in which plans hold a tensor: f16 and bf16 are computed in float32."""
-    return np.dtype(np.float32) if element_type in (Type.f16, Type.bf16) else element_type.host_dtype
+    return (
+        np.dtype(np.float32) if element_type in (Type.f16, Type.bf16) else element_type.host_dtype
+    )
 
 
 def _dtype(value: Value, exact: bool) -> np.dtype[Any]:
@@ -123,8 +131,14 @@ def _run_binder(
         np.empty(v.shape.static_tuple() or (), np.float32 if w else _dtype(v, exact))
         for v, w in zip(outputs, wide, strict=True)
     ]
-    input_values = [known_value(s.value, a) for s, a in zip(node.input_values(), arrays, strict=True) if a is not None]
-    scratch = np.empty(kernel.scratch(node, input_values, outputs), np.uint8) if kernel.scratch else None
+    input_values = [
+        known_value(s.value, a)
+        for s, a in zip(node.input_values(), arrays, strict=True)
+        if a is not None
+    ]
+    scratch = (
+        np.empty(kernel.scratch(node, input_values, outputs), np.uint8) if kernel.scratch else None
+    )
     constant = [isinstance(s.node, Constant) for s in node.input_values()]
     kernel.bind(Call(node, inputs, results, constant, {}, scratch))()
     return [_as_host(r, v, exact) for r, v in zip(results, outputs, strict=True)]
@@ -138,7 +152,7 @@ def evaluate(node: Node, arrays: Arrays, exact: bool = True) -> list[np.ndarray]
     if isinstance(node, SubgraphNode):
         from ovgpu.plugins.cpu.subgraph import evaluate_subgraph
 
-        return evaluate_subgraph(node, arrays)
+        return evaluate_subgraph(node, [a for a in arrays if a is not None])
     if isinstance(node, (ReadValue, Assign)):
         return [_as_host(arrays[0], node._outputs[0].value) if arrays else _zeros(node)]
     kernel = find_kernel(node)
@@ -185,7 +199,11 @@ def evaluate_node(node: Node, output_tensors: Any, input_tensors: Any) -> bool:
 
 def evaluate_model(model: Model, output_tensors: Any, input_tensors: Any) -> bool:
     """``Model.evaluate``: compute the model on tensors, outputs resized as needed."""
-    feeds = {p: t.host_array() for p, t in zip(model.get_parameters(), input_tensors, strict=True)}
-    for tensor, array in zip(output_tensors, evaluate_graph(model.get_results(), feeds), strict=True):
+    feeds: dict[Node, np.ndarray] = {
+        p: t.host_array() for p, t in zip(model.get_parameters(), input_tensors, strict=True)
+    }
+    for tensor, array in zip(
+        output_tensors, evaluate_graph(model.get_results(), feeds), strict=True
+    ):
         tensor.assign_host(array)
     return True

@@ -12,9 +12,10 @@ import numpy as np
 
 from ovgpu.execution.memory import Layout, Lifetime, next_power_of_two
 from ovgpu.graph.partial_shape import PartialShape
+from ovgpu.graph.state import Assign, ReadValue
 from ovgpu.graph.value import Value
-from ovgpu.plugins.cpu.plan import Segment, _Peek, plan_segment
 from ovgpu.plugins.cpu.evaluate import compute_dtype
+from ovgpu.plugins.cpu.plan import Segment, _Peek, plan_segment
 from ovgpu.plugins.cpu.program import Instruction, Program
 from ovgpu.plugins.cpu.registry import Step
 from ovgpu.plugins.plugin import InferenceCancelled
@@ -87,7 +88,8 @@ class Executor:
         self.capacities: dict[int, int] = {}
         self.cancelled = False
         self.states = {
-            name: StateBuffer(name, Value(v.info.data_type, v.info.data_shape)) for name, v in program.variables.items()
+            name: StateBuffer(name, Value(v.info.data_type, v.info.data_shape))
+            for name, v in program.variables.items()
         }
         self._roots: OrderedDict[Any, Segment] = OrderedDict()
         self._bodies: dict[int, list[Executor]] = {}
@@ -104,7 +106,9 @@ class Executor:
         try:
             self.blocks[depth] = _aligned_block(nbytes)
         except MemoryError:
-            raise RuntimeError(f"Not enough memory: the shapes given need a block of {nbytes:,} bytes") from None
+            raise RuntimeError(
+                f"Not enough memory: the shapes given need a block of {nbytes:,} bytes"
+            ) from None
         self.allocations += 1
         if block.size:
             self._roots.clear()
@@ -160,8 +164,7 @@ class Executor:
             raise
         for state in self.states.values():
             state.commit()
-        arrays, tensors = segment.arrays, self.program.tensors
-        return [arrays[n] if tensors[n].constant is None else tensors[n].constant for n in self.program.outputs]  # type: ignore[misc]
+        return [self._array(segment, n) for n in self.program.outputs]
 
     def _run_steps(self, segment: Segment) -> None:
         if self.profile:
@@ -197,8 +200,12 @@ class Executor:
 
     def _layer_error(self, index: int, error: Exception) -> RuntimeError:
         node = self.program.instructions[index].node
-        shapes = ", ".join(f"{s.value.type.to_string()}{s.value.shape}" for s in node.input_values())
-        return RuntimeError(f"Layer '{node.get_friendly_name()}' ({node.get_type_name()} of {shapes}) failed: {error}")
+        shapes = ", ".join(
+            f"{s.value.type.to_string()}{s.value.shape}" for s in node.input_values()
+        )
+        return RuntimeError(
+            f"Layer '{node.get_friendly_name()}' ({node.get_type_name()} of {shapes}) failed: {error}"
+        )
 
     # ---- plans ------------------------------------------------------------------------------------------------------
     def _plan_root(self, key: Any, inputs: Sequence[np.ndarray]) -> Segment:
@@ -207,14 +214,18 @@ class Executor:
             if info.constant is not None:
                 values[number] = info.value
         for number, array in zip(self.program.inputs, inputs, strict=True):
-            values[number] = Value(self.program.tensors[number].value.type, PartialShape.of(array.shape))
+            values[number] = Value(
+                self.program.tensors[number].value.type, PartialShape.of(array.shape)
+            )
         segment = plan_segment(self, Segment(0, 0, 0, values, {}), None)
         self._roots[key] = segment
         if len(self._roots) > MAX_PLANS:
             self._roots.popitem(last=False)
         return segment
 
-    def infer_outputs(self, instruction: Instruction, values: Mapping[int, Value]) -> tuple[Value, ...] | None:
+    def infer_outputs(
+        self, instruction: Instruction, values: Mapping[int, Value]
+    ) -> tuple[Value, ...] | None:
         """Output values of one instruction for the values known while planning; None when data is needed."""
         name = instruction.node.get_type_name()
         if name == "ReadValue":
@@ -226,8 +237,15 @@ class Executor:
         inputs: list[Value | None] = [values[n] for n in instruction.inputs]
         return instruction.node.declaration.infer_values(inputs, instruction.node.attributes)
 
-    def _infer_state(self, instruction: Instruction, values: Mapping[int, Value]) -> tuple[Value, ...]:
-        state = self.states[instruction.node.variable_id]  # type: ignore[attr-defined]
+    def _state_of(self, instruction: Instruction) -> StateBuffer:
+        node = instruction.node
+        assert isinstance(node, (ReadValue, Assign))
+        return self.states[node.variable_id]
+
+    def _infer_state(
+        self, instruction: Instruction, values: Mapping[int, Value]
+    ) -> tuple[Value, ...]:
+        state = self._state_of(instruction)
         if state.array is not None:
             shape = PartialShape.of(state.array.shape)
         elif instruction.inputs:
@@ -241,10 +259,10 @@ class Executor:
         name = instruction.node.get_type_name()
         arrays = [self._array(segment, n) for n in instruction.inputs]
         if name == "Assign":
-            return partial(self.states[instruction.node.variable_id].stage, arrays[0])  # type: ignore[attr-defined]
+            return partial(self._state_of(instruction).stage, arrays[0])
         outputs = [segment.arrays[n] for n in instruction.outputs]
         if name == "ReadValue":
-            state = self.states[instruction.node.variable_id]  # type: ignore[attr-defined]
+            state = self._state_of(instruction)
             return partial(_read_state, state, arrays[0] if arrays else None, outputs[0])
         return partial(self._run_subgraph_into, instruction, arrays, outputs)
 
@@ -253,7 +271,9 @@ class Executor:
         return constant if constant is not None else segment.arrays[number]
 
     # ---- control flow -----------------------------------------------------------------------------------------------
-    def _run_subgraph(self, instruction: Instruction, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def _run_subgraph(
+        self, instruction: Instruction, arrays: Sequence[np.ndarray]
+    ) -> list[np.ndarray]:
         from ovgpu.plugins.cpu.subgraph import run_subgraph
 
         key = id(instruction)
@@ -282,7 +302,13 @@ class Executor:
         if segment.deciding is None:
             self._classify(segment, instruction, inputs)
         assert segment.deciding is not None
-        key: Any = tuple([(a.shape, a.tobytes()) for n, a in zip(instruction.inputs, inputs) if n in segment.deciding])
+        key: Any = tuple(
+            [
+                (a.shape, a.tobytes())
+                for n, a in zip(instruction.inputs, inputs)
+                if n in segment.deciding
+            ]
+        )
         if segment.runs_boundary:
             results = self._compute_boundary(segment, instruction, inputs)
             segment.pending[:] = results
@@ -295,15 +321,23 @@ class Executor:
             segment.children[key] = child
         return child
 
-    def _classify(self, segment: Segment, instruction: Instruction, inputs: Sequence[np.ndarray]) -> None:
+    def _classify(
+        self, segment: Segment, instruction: Instruction, inputs: Sequence[np.ndarray]
+    ) -> None:
         """Find out whether the data of some inputs decides the shapes, or only the operation itself does."""
         if instruction.bodies:
             segment.deciding, segment.runs_boundary = (), True
             return
-        peeks = [_Peek(segment.values[n], a) for n, a in zip(instruction.inputs, inputs, strict=True)]
-        outputs = instruction.node.declaration.infer_values(list(peeks), instruction.node.attributes)
+        peeks = [
+            _Peek(segment.values[n], a) for n, a in zip(instruction.inputs, inputs, strict=True)
+        ]
+        outputs = instruction.node.declaration.infer_values(
+            list(peeks), instruction.node.attributes
+        )
         if all(v.is_static for v in outputs):
-            segment.deciding = tuple(n for n, p in zip(instruction.inputs, peeks, strict=True) if p.seen)
+            segment.deciding = tuple(
+                n for n, p in zip(instruction.inputs, peeks, strict=True) if p.seen
+            )
             segment.runs_boundary = False
         else:
             segment.deciding, segment.runs_boundary = (), True
@@ -319,9 +353,12 @@ class Executor:
                 results = self._run_subgraph(instruction, inputs)
             else:
                 peeks: list[Value | None] = [
-                    _Peek(segment.values[n], a) for n, a in zip(instruction.inputs, inputs, strict=True)
+                    _Peek(segment.values[n], a)
+                    for n, a in zip(instruction.inputs, inputs, strict=True)
                 ]
-                outputs = instruction.node.declaration.infer_values(peeks, instruction.node.attributes)
+                outputs = instruction.node.declaration.infer_values(
+                    peeks, instruction.node.attributes
+                )
                 assert instruction.kernel is not None
                 results = compute(instruction.node, instruction.kernel, inputs, outputs)
         except (InferenceCancelled, _Replan):
@@ -332,13 +369,17 @@ class Executor:
         self.executed[segment.stop] = True
         return results
 
-    def _plan_child(self, segment: Segment, instruction: Instruction, inputs: Sequence[np.ndarray]) -> Segment:
+    def _plan_child(
+        self, segment: Segment, instruction: Instruction, inputs: Sequence[np.ndarray]
+    ) -> Segment:
         values = dict(segment.values)
         start = segment.stop
         if segment.runs_boundary:
             start += 1
             for number, array in zip(instruction.outputs, segment.pending, strict=True):
-                values[number] = Value(self.program.tensors[number].value.type, PartialShape.of(array.shape))
+                values[number] = Value(
+                    self.program.tensors[number].value.type, PartialShape.of(array.shape)
+                )
         else:
             assert segment.deciding is not None
             for number, array in zip(instruction.inputs, inputs, strict=True):

@@ -12,7 +12,7 @@ from ovgpu.passes.constant_folding import fold_constants
 from ovgpu.passes.layer_fusion import fuse_layers
 from ovgpu.passes.layer_norm import fuse_layer_norm
 
-Pass = Callable[[Model], None]
+Pass = Callable[[Model], object]
 
 #: Passes in order. Each edits the model in place and leaves it valid.
 PASSES: Sequence[Pass] = (

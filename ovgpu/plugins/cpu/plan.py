@@ -1,8 +1,9 @@
 """Plans: everything that can be decided once the shapes of a run are known.
 
 A plan is a chain of :class:`Segment` objects. A segment is a list of steps (functions without arguments, bound to
-arrays that lie in one block of memory) and ends at the end of the program or at a *boundary*: an instruction whose output
-shapes depend on data. There the shapes are read from the data once and the next segment is looked up, or planned.
+arrays that lie in one block of memory) and ends at the end of the program or at a *boundary*: an instruction whose
+output shapes depend on data. There the shapes are read from the data once and the next segment is looked up, or
+planned.
 
 Planning one segment:
 
@@ -180,7 +181,7 @@ class SegmentPlanner:
     def _new_root(self, number: int, step: int, strides: tuple[int, ...] | None = None) -> None:
         shape = self._shape(number)
         dtype = self.program.tensors[number].dtype
-        if dtype == object:
+        if dtype.kind == "O":
             self.segment.arrays[number] = np.empty(shape, object)
             return
         if strides is None:
@@ -214,7 +215,8 @@ class SegmentPlanner:
 
     def _try_view(self, instruction: Instruction) -> bool:
         kernel = instruction.kernel
-        assert kernel is not None and kernel.view is not None
+        assert kernel is not None
+        assert kernel.view is not None
         arrays: list[np.ndarray] = [self._seen(instruction.inputs[0])]
         if arrays[0].dtype != self.program.tensors[instruction.outputs[0]].dtype:
             return False
@@ -237,7 +239,7 @@ class SegmentPlanner:
         kernel = instruction.kernel
         shape = self._shape(number)
         dtype = self.program.tensors[number].dtype
-        if kernel is None or dtype == object:
+        if kernel is None or dtype.kind == "O":
             self._new_root(number, index)
             return
         if kernel.layout == "channels_last" and len(shape) >= 3:

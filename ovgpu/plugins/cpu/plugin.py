@@ -59,8 +59,8 @@ _cache_type = type_parser("f32", "f16", "bf16", "u8", "i8", "u4", "undefined", "
 
 def _properties() -> PropertyTable:
     cores = os.cpu_count() or 1
-    # Properties of OpenVINO's CPU that have no meaning for numpy kernels (pinning, cache precisions ...) are accepted and
-    # kept, so that scripts which set them run; they change nothing.
+    # Properties of OpenVINO's CPU that have no meaning for numpy kernels (pinning, cache precisions ...) are accepted
+    # and kept, so that scripts which set them run; they change nothing.
     return PropertyTable(
         "CPU",
         [
@@ -70,13 +70,19 @@ def _properties() -> PropertyTable:
             Property("RANGE_FOR_STREAMS", default=(1, cores), mutability=RO),
             Property("EXECUTION_DEVICES", default=lambda: ["CPU"], mutability=RO),
             Property("FULL_DEVICE_NAME", default=processor_name, mutability=RO),
-            Property("OPTIMIZATION_CAPABILITIES", default=lambda: ["WINOGRAD", "FP32", "EXPORT_IMPORT"], mutability=RO),
+            Property(
+                "OPTIMIZATION_CAPABILITIES",
+                default=lambda: ["WINOGRAD", "FP32", "EXPORT_IMPORT"],
+                mutability=RO,
+            ),
             Property("DEVICE_TYPE", default=_device_type, mutability=RO),
             Property("DEVICE_ARCHITECTURE", default=platform.machine, mutability=RO),
             Property("INFERENCE_NUM_THREADS", parse_natural, 0),
             Property("ENABLE_CPU_PINNING", parse_bool, False),
             Property("ENABLE_CPU_RESERVATION", parse_bool, False),
-            Property("SCHEDULING_CORE_TYPE", parse_scheduling_core_type, lambda: _default_core_type()),
+            Property(
+                "SCHEDULING_CORE_TYPE", parse_scheduling_core_type, lambda: _default_core_type()
+            ),
             Property("MODEL_DISTRIBUTION_POLICY", default=lambda: set()),
             Property("ENABLE_HYPER_THREADING", parse_bool, True),
             Property("CPU_DENORMALS_OPTIMIZATION", parse_bool, False),
@@ -132,4 +138,6 @@ class CpuPlugin(Plugin):
         from ovgpu.execution.blob import read_blob
 
         model, stored = read_blob(blob, "CPU")
-        return CompiledCpu(model, {**self._properties.resolve({}), **stored, **config}, from_cache=True)
+        return CompiledCpu(
+            model, {**self._properties.resolve({}), **stored, **config}, from_cache=True
+        )

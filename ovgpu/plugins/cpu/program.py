@@ -100,7 +100,7 @@ class Program:
         kernel = None
         bodies: tuple[Program, ...] = ()
         if name in SUBGRAPH_OPS:
-            bodies = tuple(Program(body) for body in node.body_models())  # type: ignore[attr-defined]
+            bodies = tuple(Program(body) for body in node.body_models())
         elif name not in STATE_OPS:
             kernel = find_kernel(node)
             if kernel is None:
@@ -113,7 +113,9 @@ class Program:
         """For each tensor the last instruction that reads it (-1: none; the end for outputs; 0 at least for inputs)."""
         last = [-1] * len(self.tensors)
         for number in self.inputs:
-            last[number] = 0  # all inputs are written before anything runs: one that is not read has its place too
+            last[number] = (
+                0  # all inputs are written before anything runs: one that is not read has its place too
+            )
         for index, instruction in enumerate(self.instructions):
             for number in (*instruction.inputs, *instruction.outputs):
                 last[number] = index

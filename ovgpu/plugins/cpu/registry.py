@@ -4,7 +4,7 @@ Three forms, from the most readable to the fastest:
 
 * ``@kernel("Softmax")`` on ``def softmax(x, *, axis)``: takes host arrays and the attributes it names, returns the
   result (a tuple for several outputs). With a keyword ``out`` it writes into a preallocated array instead.
-* ``@view("Reshape")`` on ``def reshape(x, shape, *, out_shape)``: returns an array over the same memory (a tuple of them
+* ``@view("Reshape")`` on ``def reshape(x, shape, *, out_shape)``: returns an array over the same memory (or several
   for several outputs), or None when strides make that impossible (then the operation's ordinary kernel copies).
 * ``@binder("Convolution")`` on ``def bind(call) -> step``: called once per plan with all arrays at hand; returns a
   function without arguments that runs every inference. For operations that prepare weights or need scratch memory.
@@ -12,9 +12,9 @@ Three forms, from the most readable to the fastest:
 Besides attributes a kernel may name these keywords: ``out_shape`` / ``out_type`` (shape tuple and Type of the first
 output), ``out_shapes`` / ``out_types`` (of all), ``out`` (preallocated array of a single output).
 
-Host arrays hold one value per element in ``Type.host_dtype``. Unless registered with ``native=True``, arrays of the small
-float types (f16, bf16, f8) are computed in float32 and the results rounded back. Kernels of operations that only move
-data should be native.
+Host arrays hold one value per element in ``Type.host_dtype``. Unless registered with ``native=True``, arrays of the
+small float types (f16, bf16, f8) are computed in float32 and the results rounded back. Kernels of operations that
+only move data should be native.
 """
 
 from __future__ import annotations
@@ -108,7 +108,9 @@ class Kernel:
         return "out" in self.keywords
 
 
-def keyword_arguments(keywords: Sequence[str], node: Node, outputs: Sequence[Value]) -> dict[str, Any]:
+def keyword_arguments(
+    keywords: Sequence[str], node: Node, outputs: Sequence[Value]
+) -> dict[str, Any]:
     """The attributes of ``node`` and facts about its outputs that a kernel named in its signature."""
     arguments: dict[str, Any] = {}
     for keyword in keywords:
@@ -140,7 +142,11 @@ def _keywords(function: Callable[..., Any]) -> tuple[str, ...]:
 
 
 def kernel(
-    *names: str, version: str | None = None, native: bool = False, layout: Layout = "contiguous", in_place: bool = False
+    *names: str,
+    version: str | None = None,
+    native: bool = False,
+    layout: Layout = "contiguous",
+    in_place: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a function as the kernel of one or several operations.
 
@@ -166,8 +172,10 @@ def kernel(
     return register
 
 
-def view(*names: str, version: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a function that yields the result as a view of its first input (a tuple of views for several outputs), or
+def view(
+    *names: str, version: str | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a function that yields the result as a view of its first input (a tuple for several outputs), or
     None when it cannot.
 
     It gets concrete arrays for all inputs. Stride 0 and overlapping views are fine: consumers only read.
@@ -191,8 +199,8 @@ def binder(
 ) -> Callable[[Callable[[Call], Step]], Callable[[Call], Step]]:
     """Register a function that prepares a step for given arrays; see :class:`Call`.
 
-    ``scratch(node, input values, output values)`` returns the bytes of scratch memory for these (static) shapes; it must
-    not shrink when a dimension grows.
+    ``scratch(node, input values, output values)`` returns the bytes of scratch memory for these (static) shapes; it
+    must not shrink when a dimension grows.
     """
 
     def register(function: Callable[[Call], Step]) -> Callable[[Call], Step]:
@@ -228,4 +236,6 @@ def find_kernel(node: Node) -> Kernel | None:
 
         computes = getattr(node, "has_evaluate", lambda: False)()
         return Kernel(declaration.name, bind=bind_python_operation) if computes else None
-    return _kernels.get((declaration.name, declaration.version)) or _kernels.get((declaration.name, None))
+    return _kernels.get((declaration.name, declaration.version)) or _kernels.get(
+        (declaration.name, None)
+    )

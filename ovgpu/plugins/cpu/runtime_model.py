@@ -23,7 +23,12 @@ class ExecutionNode(Node):
         self._set_values(self._values_given)
 
 
-_DECLARATION = OpDeclaration("ExecutionNode", 1, lambda *inputs: None, factory="", domain="ExecutionGraph")
+def _infer(*inputs: Value) -> tuple[Value, ...]:
+    """A node of the executed graph."""
+    return inputs
+
+
+_DECLARATION = OpDeclaration("ExecutionNode", 1, _infer, factory="", domain="ExecutionGraph")
 
 
 def build_runtime_model(program: Program) -> Model:
@@ -44,13 +49,21 @@ def build_runtime_model(program: Program) -> Model:
     for order, instruction in enumerate(program.instructions, start=len(parameters)):
         values = [program.tensors[n].value for n in instruction.outputs]
         node = ExecutionNode([made[n] for n in instruction.inputs], values)
-        _describe(node, instruction.name, instruction.node.get_type_name(), values, order, _origin(instruction.node))
+        _describe(
+            node,
+            instruction.name,
+            instruction.node.get_type_name(),
+            values,
+            order,
+            _origin(instruction.node),
+        )
         made.update(zip(instruction.outputs, node.outputs(), strict=True))
     results = []
-    for number, port in zip(program.outputs, program.model.get_results(), strict=True):
+    last = len(program.instructions)
+    for number, given in zip(program.outputs, program.model.get_results(), strict=True):
         result = Result(made[number])
         _describe(
-            result, port.get_friendly_name(), "Result", [program.tensors[number].value], len(program.instructions)
+            result, given.get_friendly_name(), "Result", [program.tensors[number].value], last
         )
         results.append(result)
     return Model(results, parameters, program.model.get_friendly_name())
@@ -64,7 +77,12 @@ def _origin(node: Node) -> str:
 
 
 def _describe(
-    node: Node, name: str, layer_type: str, values: list[Value], order: int, original: str | None = None
+    node: Node,
+    name: str,
+    layer_type: str,
+    values: list[Value],
+    order: int,
+    original: str | None = None,
 ) -> None:
     node.set_friendly_name(name)
     precision = values[0].type.to_string() if values else "undef"

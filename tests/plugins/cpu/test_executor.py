@@ -49,7 +49,9 @@ def test_same_shape_plans_nothing(monkeypatch):
     x = ops.parameter([-1, 3], np.float32)
     executor = executor_of([ops.relu(x)], [x])
     executor.run([random(2, 3)])
-    monkeypatch.setattr("ovgpu.plugins.cpu.executor.plan_segment", lambda *_: pytest.fail("planned"))
+    monkeypatch.setattr(
+        "ovgpu.plugins.cpu.executor.plan_segment", lambda *_: pytest.fail("planned")
+    )
     executor.run([random(2, 3)])
 
 

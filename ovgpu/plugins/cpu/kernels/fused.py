@@ -1,7 +1,7 @@
 """Layers with their bias and activation in one step.
 
-Activations work in place on a block of results that was just computed. Those that need the argument twice (x * sigmoid(x))
-take a small buffer of the running thread, one chunk at a time, so that nothing leaves the cache.
+Activations work in place on a block of results that was just computed. Those that need the argument twice, such as
+x * sigmoid(x), take a small buffer of the running thread, one chunk at a time, so that nothing leaves the cache.
 """
 
 from __future__ import annotations
@@ -163,10 +163,18 @@ def _clamp(low: float, high: float) -> Activation:
     return apply
 
 
+def _relu(block: np.ndarray) -> None:
+    np.maximum(block, _ZERO, out=block)
+
+
+def _tanh(block: np.ndarray) -> None:
+    np.tanh(block, out=block)
+
+
 _PLAIN: dict[str, Activation] = {
-    "relu": lambda block: np.maximum(block, _ZERO, out=block),
+    "relu": _relu,
     "sigmoid": _sigmoid,
-    "tanh": lambda block: np.tanh(block, out=block),
+    "tanh": _tanh,
     "hsigmoid": _hsigmoid,
     "swish": _chunked(_swish),
     "hswish": _chunked(_hswish),
@@ -265,6 +273,8 @@ def bind_fused_matmul(call: Call) -> Step:
 def bind_layer_norm(call: Call) -> Step:
     x, gamma, beta = call.inputs
     assert x is not None
+    assert gamma is not None
+    assert beta is not None
     out = call.outputs[0]
     size = x.shape[-1]
     if not x.size:
