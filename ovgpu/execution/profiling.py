@@ -39,7 +39,7 @@ class ProfilingInfo:
         node_name: str = "",
         node_type: str = "",
         exec_type: str = "",
-        status: enum.IntEnum = Status.NOT_RUN,
+        status: Enumeration = Status.NOT_RUN,
         real_time: datetime.timedelta = datetime.timedelta(0),
         cpu_time: datetime.timedelta = datetime.timedelta(0),
     ) -> None:
