@@ -47,19 +47,31 @@ def erf(x: np.ndarray, square: np.ndarray, divisor: np.ndarray, *, out: np.ndarr
         np.copyto(out, _erf_double(x))
         return
     np.clip(x, _MINUS_FOUR, _FOUR, out=out)
+    _odd_rational(out, square, divisor, _ERF_NUMERATOR, _ERF_DENOMINATOR)
+
+
+def _odd_rational(
+    out: np.ndarray,
+    square: np.ndarray,
+    divisor: np.ndarray,
+    numerator: tuple[np.float32, ...],
+    denominator: tuple[np.float32, ...],
+) -> None:
+    """Replace ``out`` by out P(out^2) / Q(out^2); coefficients from the highest power down."""
     np.multiply(out, out, out=square)
-    np.multiply(square, _ERF_DENOMINATOR[0], out=divisor)
-    for coefficient in _ERF_DENOMINATOR[1:-1]:
-        np.add(divisor, coefficient, out=divisor)
-        np.multiply(divisor, square, out=divisor)
-    np.add(divisor, _ERF_DENOMINATOR[-1], out=divisor)
+    _polynomial(square, denominator, divisor)
     np.divide(out, divisor, out=divisor)
-    np.multiply(square, _ERF_NUMERATOR[0], out=out)
-    for coefficient in _ERF_NUMERATOR[1:-1]:
-        np.add(out, coefficient, out=out)
-        np.multiply(out, square, out=out)
-    np.add(out, _ERF_NUMERATOR[-1], out=out)
+    _polynomial(square, numerator, out)
     np.multiply(out, divisor, out=out)
+
+
+def _polynomial(x: np.ndarray, coefficients: tuple[np.float32, ...], out: np.ndarray) -> None:
+    """Horner's scheme in two passes for each coefficient."""
+    np.multiply(x, coefficients[0], out=out)
+    for coefficient in coefficients[1:-1]:
+        np.add(out, coefficient, out=out)
+        np.multiply(out, x, out=out)
+    np.add(out, coefficients[-1], out=out)
 
 
 def normal_distribution(
@@ -70,19 +82,7 @@ def normal_distribution(
     Args as for :func:`erf`. The factor sqrt(1/2) goes into the square, the factor 1/2 into the numerator.
     """
     np.clip(x, -_CLIP, _CLIP, out=out)
-    np.multiply(out, out, out=square)
-    np.multiply(square, _HALF_DENOMINATOR[0], out=divisor)
-    for coefficient in _HALF_DENOMINATOR[1:-1]:
-        np.add(divisor, coefficient, out=divisor)
-        np.multiply(divisor, square, out=divisor)
-    np.add(divisor, _HALF_DENOMINATOR[-1], out=divisor)
-    np.divide(out, divisor, out=divisor)
-    np.multiply(square, _HALF_NUMERATOR[0], out=out)
-    for coefficient in _HALF_NUMERATOR[1:-1]:
-        np.add(out, coefficient, out=out)
-        np.multiply(out, square, out=out)
-    np.add(out, _HALF_NUMERATOR[-1], out=out)
-    np.multiply(out, divisor, out=out)
+    _odd_rational(out, square, divisor, _HALF_NUMERATOR, _HALF_DENOMINATOR)
     np.add(out, np.float32(0.5), out=out)
 
 
