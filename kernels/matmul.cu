@@ -1,0 +1,195 @@
+// Products of matrices with batches, any transposition, bias and activation: tiled, and for a few rows.
+#include "epilogue.cuh"
+#include "storage.cuh"
+#include "tile_product.cuh"
+
+constexpr int LARGEST_BATCH_RANK = 6;
+
+struct MatmulShape {
+  int m, n, k;
+  int a_vector, b_vector, out_vector;
+  int bias_step;    // 0 when one number is added to all columns
+  int slices;       // parts of k that different blocks sum up
+  int slice_depth;  // a multiple of every tile's depth
+  int batch, batch_rank, unused;
+  int batch_dims[LARGEST_BATCH_RANK];
+  long long a_row, a_k, b_column, b_k;
+  long long a_batch[LARGEST_BATCH_RANK], b_batch[LARGEST_BATCH_RANK];
+};
+
+__device__ __forceinline__ void move_to_batch(const MatmulShape& s, int batch, const Element*& a, const Element*& b) {
+  for (int axis = s.batch_rank - 1; axis >= 0; axis--) {
+    int index = batch % s.batch_dims[axis];
+    batch /= s.batch_dims[axis];
+    a += index * s.a_batch[axis];
+    b += index * s.b_batch[axis];
+  }
+}
+
+struct StoreResults {
+  Element* out;
+  Accumulator* partial;  // where sums over a slice of k go, else null
+  const Element* bias;
+  int bias_step, vector, m, n, first_row, first_column;
+
+  __device__ __forceinline__ void operator()(int row, int column, const Accumulator* sums) const {
+    row += first_row;
+    column += first_column;
+    if (row >= m || column >= n) return;
+    long long at = static_cast<long long>(row) * n + column;
+    if (partial) {
+#pragma unroll
+      for (int j = 0; j < 4; j++)
+        if (column + j < n) partial[at + j] = sums[j];
+      return;
+    }
+    Accumulator results[4];
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+      Accumulator x = sums[j];
+      if (bias && column + j < n) x += widen(bias[(column + j) * bias_step]);
+      results[j] = ACTIVATE(x);
+    }
+    if (vector && column + 4 <= n) {
+      store_four(out + at, results);
+    } else {
+#pragma unroll
+      for (int j = 0; j < 4; j++)
+        if (column + j < n) out[at + j] = narrow(results[j]);
+    }
+  }
+};
+
+template <int ROWS, int COLUMNS, int DEPTH, int ROWS_EACH, int COLUMNS_EACH>
+__device__ __forceinline__ void matmul_tiles(const Element* a, const Element* b, const Element* bias, Element* out,
+                                             Accumulator* partials, const MatmulShape& s) {
+  constexpr int THREADS = (ROWS / ROWS_EACH) * (COLUMNS / COLUMNS_EACH);
+  const int across = (s.n + COLUMNS - 1) / COLUMNS;
+  const int first_row = blockIdx.x / across * ROWS, first_column = blockIdx.x % across * COLUMNS;
+  const int first_k = blockIdx.y * s.slice_depth, end_k = min(s.k, first_k + s.slice_depth);
+  const long long results = static_cast<long long>(s.m) * s.n;
+  for (int batch = blockIdx.z; batch < s.batch; batch += gridDim.z) {
+    const Element *batch_a = a, *batch_b = b;
+    move_to_batch(s, batch, batch_a, batch_b);
+    StridedTile<ROWS, DEPTH, THREADS> tile_a = {{batch_a, s.a_row, s.a_k, s.m, end_k, s.a_vector}, first_row};
+    StridedTile<COLUMNS, DEPTH, THREADS> tile_b = {{batch_b, s.b_column, s.b_k, s.n, end_k, s.b_vector}, first_column};
+    Accumulator* partial = s.slices > 1 ? partials + (static_cast<long long>(blockIdx.y) * s.batch + batch) * results : nullptr;
+    StoreResults store = {out + batch * results, partial, bias,      s.bias_step, s.out_vector,
+                          s.m,                   s.n,     first_row, first_column};
+    tile_product<ROWS, COLUMNS, DEPTH, ROWS_EACH, COLUMNS_EACH>(first_k, end_k, tile_a, tile_b, store);
+  }
+}
+
+// grid (row tiles * column tiles, slices of k, batch).
+#define MATMUL_TILES(NAME, ROWS, COLUMNS, DEPTH, EACH)                                                                       \
+  extern "C" __global__ void __launch_bounds__((ROWS / EACH) * (COLUMNS / EACH))                                            \
+      NAME(const Element* a, const Element* b, const Element* bias, Element* out, Accumulator* partials, MatmulShape s) { \
+    matmul_tiles<ROWS, COLUMNS, DEPTH, EACH, EACH>(a, b, bias, out, partials, s);                                          \
+  }
+MATMUL_TILES(matmul_128x128, 128, 128, 8, 8)
+MATMUL_TILES(matmul_64x64, 64, 64, 16, 4)
+MATMUL_TILES(matmul_32x32, 32, 32, 16, 4)
+
+// Adds the slices of k up, then bias and activation. One thread per result.
+extern "C" __global__ void matmul_finish(const Accumulator* partials, const Element* bias, Element* out, long long count,
+                                         int slices, int n, int bias_step) {
+  for (long long i = blockIdx.x * static_cast<long long>(blockDim.x) + threadIdx.x; i < count;
+       i += static_cast<long long>(gridDim.x) * blockDim.x) {
+    Accumulator sum = 0;
+    for (int slice = 0; slice < slices; slice++) sum += partials[slice * count + i];
+    if (bias) sum += widen(bias[i % n * bias_step]);
+    out[i] = narrow(ACTIVATE(sum));
+  }
+}
+
+// A few rows of a times columns of b that are dense along k: a warp per column, 16 bytes per lane and load.
+template <int ROWS>
+__device__ __forceinline__ void few_rows_dense(const Element* a, const Element* b, const Element* bias, Element* out,
+                                               const MatmulShape& s) {
+  const int lane = threadIdx.x % 32;
+  const int first_row = blockIdx.y * ROWS;
+  for (int batch = blockIdx.z; batch < s.batch; batch += gridDim.z) {
+    const Element *batch_a = a, *batch_b = b;
+    move_to_batch(s, batch, batch_a, batch_b);
+    for (int column = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32; column < s.n; column += gridDim.x * (blockDim.x / 32)) {
+      const Element* weights = batch_b + column * s.b_column;
+      Accumulator sums[ROWS] = {};
+      int k = 0;
+      if (s.b_vector) {
+        for (k = lane * PER_16_BYTES; k + PER_16_BYTES <= s.k; k += 32 * PER_16_BYTES) {
+          Accumulator w[PER_16_BYTES];
+          load_16_bytes(weights + k, w);
+#pragma unroll
+          for (int r = 0; r < ROWS; r++) {
+            if (first_row + r < s.m) {
+              const Element* x = batch_a + (first_row + r) * s.a_row + k * s.a_k;
+#pragma unroll
+              for (int i = 0; i < PER_16_BYTES; i++) sums[r] += widen(x[i * s.a_k]) * w[i];
+            }
+          }
+        }
+      } else {
+        for (k = lane; k < s.k; k += 32) {
+          Accumulator w = widen(weights[k * s.b_k]);
+#pragma unroll
+          for (int r = 0; r < ROWS; r++)
+            if (first_row + r < s.m) sums[r] += widen(batch_a[(first_row + r) * s.a_row + k * s.a_k]) * w;
+        }
+      }
+#pragma unroll
+      for (int r = 0; r < ROWS; r++) {
+        Accumulator sum = warp_sum(sums[r]);
+        if (lane == 0 && first_row + r < s.m) {
+          if (bias) sum += widen(bias[column * s.bias_step]);
+          out[(static_cast<long long>(batch) * s.m + first_row + r) * s.n + column] = narrow(ACTIVATE(sum));
+        }
+      }
+    }
+  }
+}
+
+// A few rows of a times b whose rows are dense along its columns: block (32 columns, 16 parts of k).
+template <int ROWS>
+__device__ __forceinline__ void few_rows_strided(const Element* a, const Element* b, const Element* bias, Element* out,
+                                                 const MatmulShape& s) {
+  constexpr int PARTS = 16;
+  __shared__ Accumulator parts[ROWS][PARTS][33];
+  const int column = blockIdx.x * 32 + threadIdx.x;
+  const int first_row = blockIdx.y * ROWS;
+  for (int batch = blockIdx.z; batch < s.batch; batch += gridDim.z) {
+    const Element *batch_a = a, *batch_b = b;
+    move_to_batch(s, batch, batch_a, batch_b);
+    Accumulator sums[ROWS] = {};
+    if (column < s.n) {
+      for (int k = threadIdx.y; k < s.k; k += PARTS) {
+        Accumulator w = widen(batch_b[k * s.b_k + column * s.b_column]);
+#pragma unroll
+        for (int r = 0; r < ROWS; r++)
+          if (first_row + r < s.m) sums[r] += widen(batch_a[(first_row + r) * s.a_row + k * s.a_k]) * w;
+      }
+    }
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) parts[r][threadIdx.y][threadIdx.x] = sums[r];
+    __syncthreads();
+    for (int r = threadIdx.y; r < ROWS; r += PARTS) {
+      if (column < s.n && first_row + r < s.m) {
+        Accumulator sum = 0;
+#pragma unroll
+        for (int part = 0; part < PARTS; part++) sum += parts[r][part][threadIdx.x];
+        if (bias) sum += widen(bias[column * s.bias_step]);
+        out[(static_cast<long long>(batch) * s.m + first_row + r) * s.n + column] = narrow(ACTIVATE(sum));
+      }
+    }
+    __syncthreads();
+  }
+}
+
+#define FEW_ROWS(KIND, ROWS, THREADS)                                                                              \
+  extern "C" __global__ void __launch_bounds__(THREADS) matmul_##KIND##_##ROWS(                                   \
+      const Element* a, const Element* b, const Element* bias, Element* out, MatmulShape s) {                     \
+    few_rows_##KIND<ROWS>(a, b, bias, out, s);                                                                    \
+  }
+FEW_ROWS(dense, 1, 256)
+FEW_ROWS(dense, 4, 256)
+FEW_ROWS(strided, 1, 512)
+FEW_ROWS(strided, 4, 512)

@@ -1,0 +1,346 @@
+"""MatMul, with bias and activations where a fusion added them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ovgpu.graph.element_type import Type
+from ovgpu.graph.node import Node
+from ovgpu.graph.value import Value
+from ovgpu.plugins.gpu.encoder import Encoder, blocks_for
+from ovgpu.plugins.gpu.registry import DeviceTensor, Lowering, lowers
+from ovgpu.plugins.gpu.variants import STORAGE_MACROS, knows_activations, variant
+
+#: Dimensions of batches, after merging, that a kernel walks through.
+BATCH_RANK = 6
+
+#: Rows up to which a product is a walk over the weights and not a matter of tiles.
+FEW_ROWS = 8
+
+#: Parts of the inner dimension that different blocks add up, at most, and bytes of their sums.
+LARGEST_SLICES = 16
+LARGEST_PARTIALS = 4 << 20
+
+#: Memory of a kernel argument ``MatmulShape`` (kernels/matmul.cu).
+_SHAPE = np.dtype(
+    [
+        ("m", "i4"),
+        ("n", "i4"),
+        ("k", "i4"),
+        ("a_vector", "i4"),
+        ("b_vector", "i4"),
+        ("out_vector", "i4"),
+        ("bias_step", "i4"),
+        ("slices", "i4"),
+        ("slice_depth", "i4"),
+        ("batch", "i4"),
+        ("batch_rank", "i4"),
+        ("unused", "i4"),
+        ("batch_dims", "i4", (BATCH_RANK,)),
+        ("a_row", "i8"),
+        ("a_k", "i8"),
+        ("b_column", "i8"),
+        ("b_k", "i8"),
+        ("a_batch", "i8", (BATCH_RANK,)),
+        ("b_batch", "i8", (BATCH_RANK,)),
+    ],
+    align=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Epilogue:
+    """What happens to results before they are stored.
+
+    Attributes:
+        bias: device address of the summands of the columns, 0 for none.
+        bias_size: their number: one for all columns, or one each.
+        activations: names of a chain, as in MatMulBiasActivation.
+        parameters: of all its steps, one after the other.
+    """
+
+    bias: int = 0
+    bias_size: int = 1
+    activations: tuple[str, ...] = ()
+    parameters: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """``out[batch, m, n] = sum over k of a[batch, m, k] b[batch, k, n]``; strides in elements, ``out`` dense.
+
+    Attributes:
+        a_row, a_k, b_column, b_k: strides; one of each pair is 1.
+        batch: sizes of the batch dimensions, with the strides of both operands (0 where one is repeated).
+    """
+
+    storage: Type
+    m: int
+    n: int
+    k: int
+    a: int
+    b: int
+    out: int
+    a_row: int
+    a_k: int
+    b_column: int
+    b_k: int
+    batch: tuple[int, ...] = ()
+    a_batch: tuple[int, ...] = ()
+    b_batch: tuple[int, ...] = ()
+    epilogue: Epilogue = field(default_factory=Epilogue)
+
+    @property
+    def count(self) -> int:
+        """Number of results."""
+        return math.prod(self.batch) * self.m * self.n
+
+    def simplified(self) -> Product:
+        """The same product with as few batch dimensions as possible, and a single column as a single row."""
+        made = _merge_batch(self)
+        rows_follow = made.a_k == 1 and made.a_row == made.k
+        if len(made.batch) == 1 and made.b_batch == (0,):
+            if rows_follow and made.a_batch == (made.m * made.k,):
+                made = replace(made, m=made.m * made.batch[0], batch=(), a_batch=(), b_batch=())
+        if made.n == 1 and made.m > 1 and made.epilogue.bias_size == 1:
+            made = replace(
+                made,
+                m=1,
+                n=made.m,
+                a=made.b,
+                b=made.a,
+                a_row=made.b_column,
+                a_k=made.b_k,
+                b_column=made.a_row,
+                b_k=made.a_k,
+                a_batch=made.b_batch,
+                b_batch=made.a_batch,
+            )
+        return made
+
+
+def _merge_batch(product: Product) -> Product:
+    """Drop batch dimensions of size 1 and merge neighbours that both operands walk through evenly."""
+    merged: list[list[int]] = []
+    for size, a, b in zip(product.batch, product.a_batch, product.b_batch, strict=True):
+        if size == 1:
+            continue
+        if merged and merged[-1][1] == a * size and merged[-1][2] == b * size:
+            merged[-1] = [merged[-1][0] * size, a, b]
+        else:
+            merged.append([size, a, b])
+    sizes, a_strides, b_strides = (tuple(row[i] for row in merged) for i in range(3))
+    return replace(product, batch=sizes, a_batch=a_strides, b_batch=b_strides)
+
+
+def _dense_groups(
+    group: int, itemsize: int, address: int, extent: int, strides: Sequence[int]
+) -> bool:
+    """Whether groups of ``group`` elements are aligned along a dense direction of ``extent`` elements."""
+    return (
+        address % (group * itemsize) == 0
+        and extent % group == 0
+        and all(stride % group == 0 for stride in strides)
+    )
+
+
+def product_scratch(count: int) -> int:
+    """Bytes of scratch memory for a product with ``count`` results."""
+    return min(LARGEST_PARTIALS, count * 4 * LARGEST_SLICES)
+
+
+def _describe(product: Product, group: int, slices: int, slice_depth: int) -> np.ndarray:
+    shape = np.zeros(1, _SHAPE)
+    p, itemsize = product, product.storage.size
+    values = {
+        "m": p.m,
+        "n": p.n,
+        "k": p.k,
+        "a_vector": _dense_groups(4, itemsize, p.a, p.k, (p.a_row, *p.a_batch))
+        if p.a_k == 1
+        else _dense_groups(4, itemsize, p.a, p.m, (p.a_k, *p.a_batch)),
+        "b_vector": _dense_groups(group, itemsize, p.b, p.k, (p.b_column, *p.b_batch))
+        if p.b_k == 1
+        else _dense_groups(group, itemsize, p.b, p.n, (p.b_k, *p.b_batch)),
+        "out_vector": _dense_groups(4, itemsize, p.out, p.n, ()),
+        "bias_step": p.epilogue.bias_size > 1,
+        "slices": slices,
+        "slice_depth": slice_depth,
+        "batch": math.prod(p.batch),
+        "batch_rank": len(p.batch),
+        "a_row": p.a_row,
+        "a_k": p.a_k,
+        "b_column": p.b_column,
+        "b_k": p.b_k,
+    }
+    for name, value in values.items():
+        shape[name] = value
+    for name, sizes in (("batch_dims", p.batch), ("a_batch", p.a_batch), ("b_batch", p.b_batch)):
+        shape[name][0, : len(sizes)] = sizes
+    return shape
+
+
+def choose_tile(rows: int, columns: int, batch: int, multiprocessors: int) -> tuple[int, int]:
+    """Edge of the tiles, and their number: the largest tiles that give every multiprocessor one."""
+    count = 0
+    for edge in (128, 64, 32):
+        count = -(-rows // edge) * -(-columns // edge) * batch
+        if count >= multiprocessors:
+            return edge, count
+    return 32, count
+
+
+def choose_slices(tiles: int, depth: int, count: int, multiprocessors: int) -> tuple[int, int]:
+    """Into how many parts the inner dimension is cut so that few tiles keep a device busy, and their depth."""
+    wanted = min(
+        2 * multiprocessors // max(tiles, 1),
+        depth // 128,
+        LARGEST_SLICES,
+        LARGEST_PARTIALS // max(count * 4, 1),
+    )
+    if wanted < 2:
+        return 1, max(depth, 1)
+    slice_depth = -(-depth // (wanted * 16)) * 16
+    return -(-depth // slice_depth), slice_depth
+
+
+def encode_product(encoder: Encoder, product: Product, scratch: int) -> None:
+    """Launch the kernels of a product. ``scratch`` holds :func:`product_scratch` bytes."""
+    if not product.count:
+        return
+    p = product.simplified()
+    epilogue = p.epilogue
+    source = variant("matmul.cu", p.storage, epilogue.activations, epilogue.parameters)
+    pointers = [np.uint64(x) for x in (p.a, p.b, epilogue.bias, p.out)]
+    batch = math.prod(p.batch)
+    if p.m <= FEW_ROWS:
+        rows = 1 if p.m == 1 else 4
+        across = min(-(-p.m // rows), 65535), min(batch, 65535)
+        if p.b_k == 1:
+            shape = _describe(p, 16 // p.storage.size, 1, p.k)
+            grid = (blocks_for(p.n, 8), *across)
+            encoder.launch(source, f"matmul_dense_{rows}", grid, 256, [*pointers, shape])
+        else:
+            shape = _describe(p, 4, 1, p.k)
+            grid = (-(-p.n // 32), *across)
+            encoder.launch(source, f"matmul_strided_{rows}", grid, (32, 16), [*pointers, shape])
+        return
+    edge, tiles = choose_tile(p.m, p.n, batch, encoder.multiprocessors)
+    slices, depth = choose_slices(tiles, p.k, p.count, encoder.multiprocessors)
+    shape = _describe(p, 4, slices, depth)
+    grid = (-(-p.m // edge) * -(-p.n // edge), slices, min(batch, 65535))
+    threads = 256 if edge > 32 else 64
+    encoder.launch(
+        source,
+        f"matmul_{edge}x{edge}",
+        grid,
+        threads,
+        [*pointers, np.uint64(scratch), shape],
+    )
+    if slices > 1:
+        encoder.launch(
+            source,
+            "matmul_finish",
+            blocks_for(p.count),
+            256,
+            [
+                np.uint64(scratch),
+                np.uint64(epilogue.bias),
+                np.uint64(p.out),
+                np.int64(p.count),
+                np.int32(slices),
+                np.int32(p.n),
+                np.int32(epilogue.bias_size > 1),
+            ],
+        )
+
+
+def _matrix_strides(shape: Sequence[int], transposed: bool) -> tuple[int, int, int, int]:
+    """Rows, columns and their strides of the matrices in the last two dimensions, after a transposition."""
+    rows, columns = shape[-2:]
+    return (columns, rows, 1, columns) if transposed else (rows, columns, columns, 1)
+
+
+def _batch_strides(shape: Sequence[int], batch: Sequence[int]) -> tuple[int, ...]:
+    """Stride of every batch dimension, 0 where the matrices of ``shape`` are repeated."""
+    padded = [1] * (len(batch) - len(shape) + 2) + list(shape[:-2])
+    strides = []
+    step = shape[-1] * shape[-2]
+    for size in reversed(padded):
+        strides.append(0 if size == 1 else step)
+        step *= size
+    return tuple(reversed(strides))
+
+
+def matmul_product(
+    a: DeviceTensor, b: DeviceTensor, out: DeviceTensor, transpose_a: bool, transpose_b: bool
+) -> Product:
+    """MatMul-1 on device tensors as a :class:`Product`."""
+    a_shape = (1, *a.shape) if len(a.shape) == 1 else a.shape
+    b_shape = (*b.shape, 1) if len(b.shape) == 1 else b.shape
+    m, k, a_row, a_k = _matrix_strides(a_shape, transpose_a and len(a.shape) > 1)
+    _, n, b_k, b_column = _matrix_strides(b_shape, transpose_b and len(b.shape) > 1)
+    batch = np.broadcast_shapes(a_shape[:-2], b_shape[:-2])
+    # A matrix of one row or column is dense in both directions; kernels prefer the inner dimension.
+    if n == 1 and b_k != 1 and b_column == 1:
+        b_k, b_column = (1, k) if b_k == n else (b_k, b_column)
+    if m == 1 and a_k != 1 and a_row == 1:
+        a_k, a_row = (1, k) if a_k == m else (a_k, a_row)
+    return Product(
+        out.storage,
+        m,
+        n,
+        k,
+        a.address,
+        b.address,
+        out.address,
+        a_row,
+        a_k,
+        b_column,
+        b_k,
+        tuple(batch),
+        _batch_strides(a_shape, batch),
+        _batch_strides(b_shape, batch),
+    )
+
+
+def lowered_epilogue(op: Lowering) -> Epilogue:
+    """Bias (third input) and activations of an operation that a fusion made."""
+    bias = op.inputs[2] if len(op.inputs) > 2 else None
+    return Epilogue(
+        bias.address if bias else 0,
+        bias.size if bias else 1,
+        tuple(op.attributes.get("activations", ())),
+        tuple(op.attributes.get("activation_parameters", ())),
+    )
+
+
+def takes_types(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
+    """Whether all tensors are of one type that the tiled kernels know, and all activations have formulas."""
+    element_type = outputs[0].type
+    activations = node.attributes.get("activations", ())
+    return (
+        element_type in STORAGE_MACROS
+        and all(value.type is element_type for value in inputs)
+        and knows_activations(activations)
+        and not (element_type is Type.i32 and activations)
+    )
+
+
+def _accepts(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
+    return takes_types(node, inputs, outputs) and len(outputs[0].dims) <= BATCH_RANK + 2
+
+
+def _scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> int:
+    return product_scratch(math.prod(outputs[0].upper_sizes or (LARGEST_PARTIALS,)))
+
+
+@lowers("MatMul", "MatMulBiasActivation", accepts=_accepts, scratch=_scratch)
+def lower_matmul(encoder: Encoder, op: Lowering) -> None:
+    transposed = op.attributes["transpose_a"], op.attributes["transpose_b"]
+    product = matmul_product(op.input(0), op.input(1), op.outputs[0], *transposed)
+    encode_product(encoder, replace(product, epilogue=lowered_epilogue(op)), op.scratch)

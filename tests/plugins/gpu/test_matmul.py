@@ -1,0 +1,116 @@
+"""Products of matrices on the device."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ovgpu.graph.element_type import Type
+from tests.plugins.gpu.lowering_check import compare, numbers
+
+SHAPES = [
+    # a few rows: a walk over the weights
+    ((1, 64), (64, 40)),
+    ((3, 33), (33, 70)),
+    ((2, 5, 48), (48, 17)),
+    ((64,), (64, 10)),
+    ((7, 64), (64,)),
+    ((20,), (20,)),
+    # tiles, with and without aligned groups of four
+    ((40, 36), (36, 44)),
+    ((33, 17), (17, 35)),
+    ((2, 3, 20, 24), (2, 1, 24, 12)),
+    ((4, 1, 9, 5), (3, 5, 31)),
+    ((100, 7), (7, 1)),
+    ((1, 1), (1, 1)),
+    ((0, 8), (8, 4)),
+    ((5, 0), (0, 4)),
+]
+
+
+def _stored(array: np.ndarray, transposed: bool) -> np.ndarray:
+    return np.ascontiguousarray(array.swapaxes(-1, -2)) if transposed and array.ndim > 1 else array
+
+
+@pytest.mark.gpu_sim(check=[False, True])
+@pytest.mark.parametrize("precision", [Type.f32, Type.f16], ids=["f32", "f16"])
+@pytest.mark.parametrize("transposed", ["", "a", "b", "ab"])
+def test_shapes_and_transpositions(transposed, precision):
+    for a, b in SHAPES:
+        flags = "a" in transposed, "b" in transposed
+        arrays = [_stored(numbers(a, 1), flags[0]), _stored(numbers(b, 2), flags[1])]
+        compare("MatMul", arrays, precision=precision, transpose_a=flags[0], transpose_b=flags[1])
+
+
+@pytest.mark.gpu_sim(arch=[80, 90])
+@pytest.mark.parametrize("precision", [Type.f32, Type.f16, Type.bf16], ids=["f32", "f16", "bf16"])
+@pytest.mark.parametrize(
+    "shapes", [((260, 72), (72, 200)), ((64, 1500), (1500, 40))], ids=["tiles", "slices"]
+)
+def test_large(shapes, precision):
+    for flags in ((False, False), (True, True)):
+        arrays = [
+            _stored(numbers(s, i), f) for i, (s, f) in enumerate(zip(shapes, flags, strict=True))
+        ]
+        compare("MatMul", arrays, precision=precision, transpose_a=flags[0], transpose_b=flags[1])
+
+
+@pytest.mark.gpu_sim
+def test_every_tile(monkeypatch):
+    from ovgpu.plugins.gpu.lower import matmul
+
+    for edge in (32, 64, 128):
+        monkeypatch.setattr(
+            matmul,
+            "choose_tile",
+            lambda m, n, batch, _, edge=edge: (edge, -(-m // edge) * -(-n // edge) * batch),
+        )
+        for a, b in (((150, 35), (35, 133)), ((128, 64), (64, 132))):
+            compare("MatMul", [numbers(a), numbers(b)], transpose_a=False, transpose_b=False)
+
+
+@pytest.mark.gpu_sim
+def test_integers_wrap():
+    rng = np.random.default_rng(0)
+    for shape in ((3, 40), (50, 40)):
+        arrays = [rng.integers(-(2**31), 2**31, s).astype(np.int32) for s in (shape, (40, 12))]
+        compare("MatMul", arrays, transpose_a=False, transpose_b=False)
+
+
+CHAINS = [
+    (["relu"], []),
+    (["sigmoid"], []),
+    (["tanh"], []),
+    (["hsigmoid"], []),
+    (["swish"], []),
+    (["hswish"], []),
+    (["gelu"], []),
+    (["gelu_tanh"], []),
+    (["softplus"], []),
+    (["mish"], []),
+    (["leaky_relu", "shift", "scale"], [0.1, 1.5, 2]),
+    (["elu", "clamp"], [0.7, -0.25, float("inf")]),
+    (["hard_sigmoid", "relu"], [0.2, 0.5]),
+]
+
+
+@pytest.mark.gpu_sim(check=True)
+@pytest.mark.parametrize(("activations", "parameters"), CHAINS, ids=lambda x: "-".join(map(str, x)))
+def test_bias_and_activations(activations, parameters):
+    for shape in ((2, 24), (33, 24)):
+        arrays = [numbers(shape, 1), numbers((24, 21), 2), numbers((21,), 3)]
+        compare(
+            "MatMulBiasActivation",
+            arrays,
+            "ovgpu",
+            activations=activations,
+            activation_parameters=parameters,
+        )
+
+
+@pytest.mark.gpu_sim
+def test_bias_with_slices_and_batches():
+    arrays = [numbers((16, 1024), 1), numbers((48, 1024), 2), numbers((48,), 3)]
+    compare("MatMulBiasActivation", arrays, "ovgpu", transpose_b=True, activations=["relu"])
+    arrays = [numbers((2, 3, 10, 16), 1), numbers((2, 1, 16, 8), 2), numbers((8,), 3)]
+    compare("MatMulBiasActivation", arrays, "ovgpu", activations=["tanh"])
