@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ovgpu.frontends.onnx.attention import positions
 from ovgpu.frontends.onnx.translation import (
     ELEMENT_TYPES,
     OnnxOp,
@@ -16,6 +17,7 @@ from ovgpu.frontends.onnx.translation import (
     multiply,
     scalar,
     shape_of,
+    size_of,
     translates,
 )
 from ovgpu.graph.element_type import Type
@@ -126,7 +128,7 @@ def round_half_even(op: OnnxOp) -> Output:
     return make("round", op.input(0), "half_to_even")
 
 
-@translates("Identity", "Dropout")
+@translates("Identity", "Dropout", "OptionalGetElement")
 def identity(op: OnnxOp) -> Output | tuple[Output | None, ...]:
     data = op.input(0)
     if op.output_count > 1 and op.wants(1):
@@ -138,11 +140,27 @@ def identity(op: OnnxOp) -> Output | tuple[Output | None, ...]:
 @translates("Cast", "CastLike")
 def cast(op: OnnxOp) -> Output:
     if op.name == "CastLike":
+        if op.attribute("saturate", 1) and op.type(1) in _LARGEST:
+            return saturated(op.input(0), op.type(1))
         return make("convert_like", op.input(0), op.input(1))
     target = ELEMENT_TYPES.get(op.attribute("to"))
     if target is None:
         raise RuntimeError(f"the element type {op.attribute('to')} is not supported")
+    if op.attribute("saturate", 1):
+        return saturated(op.input(0), target)
     return make("convert", op.input(0), target)
+
+
+#: Largest finite numbers of types into which conversion saturates.
+_LARGEST = {Type.f8e4m3: 448.0, Type.f8e5m2: 57344.0}
+
+
+def saturated(data: Output, target: Type) -> Output:
+    """``data`` in another type; numbers too large for an 8-bit float become its largest."""
+    limit = _LARGEST.get(target)
+    if limit is None or not data.value.type.is_real():
+        return make("convert", data, target)
+    return make("convert", make("clamp", data, -limit, limit), target)
 
 
 @translates("Where")
@@ -179,11 +197,17 @@ def leaky_relu(op: OnnxOp) -> Output:
 @translates("PRelu")
 def prelu(op: OnnxOp) -> Output:
     data, slope = op.input(0), op.input(1)
-    if slope.value.rank == 1 and op.rank(0) > 1:
+    if slope.value.rank == 1 and op.rank(0) > 1 and _fits_last_axis(data, slope):
         # ONNX aligns the slope with the last axis; PReLU would take a 1-D one for the channels.
         shape = [1] * (op.rank(0) - 1) + [-1]
         slope = make("reshape", slope, constant(shape), False)
     return make("prelu", data, slope)
+
+
+def _fits_last_axis(data: Output, slope: Output) -> bool:
+    """Not so in old exports, which mean the channels by a 1-D slope."""
+    sizes = [data.value.dims[-1], slope.value.dims[0]]
+    return any(s.is_dynamic for s in sizes) or sizes[1].get_length() in (1, sizes[0].get_length())
 
 
 @translates("Elu")
@@ -258,6 +282,41 @@ def is_inf(op: OnnxOp) -> Output:
         "detect_positive": bool(op.attribute("detect_positive", 1)),
     }
     return make("is_inf", op.input(0), flags)
+
+
+@translates("CumProd")
+def cum_prod(op: OnnxOp) -> Output:
+    """Products of growing parts of an axis: the axis against itself, with ones where a part does not reach."""
+    data, rank = op.input(0), op.rank(0)
+    axis = int(op.known(1).reshape(-1)[0]) % rank
+    count = positions(size_of(data, axis))
+    shapes = [[1] * (rank + 1) for _ in range(2)]
+    for offset, shape in enumerate(shapes):
+        shape[axis + offset] = -1
+    results, taken = (make("reshape", count, constant(s), False) for s in shapes)
+    names = ("greater", "greater_equal"), ("less", "less_equal")
+    name = names[bool(op.attribute("reverse", 0))][not op.attribute("exclusive", 0)]
+    wide = make("unsqueeze", data, constant([axis]))
+    parts = make("select", make(name, results, taken), wide, op.constant_like(0, 1))
+    return make("reduce_prod", parts, constant([axis + 1]), False)
+
+
+@translates("OptionalHasElement")
+def optional_has_element(op: OnnxOp) -> Output:
+    return constant(op.optional(0) is not None)
+
+
+@translates("ArrayFeatureExtractor", domain="ai.onnx.ml")
+def array_feature_extractor(op: OnnxOp) -> Output:
+    return make(
+        "gather", op.input(0), make("reshape", op.input(1), constant([-1]), False), constant(-1)
+    )
+
+
+@translates("Binarizer", domain="ai.onnx.ml")
+def binarizer(op: OnnxOp) -> Output:
+    above = make("greater", op.input(0), op.constant_like(0, op.attribute("threshold", 0.0)))
+    return make("convert", above, op.type(0))
 
 
 @translates("CumSum")

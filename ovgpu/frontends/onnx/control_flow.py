@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ovgpu.frontends.onnx.translation import OnnxOp, constant, make, translates
+from ovgpu.frontends.onnx.translation import OnnxOp, constant, known, make, translates
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.model import Model
 from ovgpu.graph.partial_shape import PartialShape
@@ -74,11 +74,25 @@ def _model(
     return Model(results, translator.sinks, parameters, translator.graph.name)
 
 
+def _branch(op: OnnxOp, graph: GraphProto) -> tuple[Output, ...]:
+    """The branch that is always taken, in place of the If. The other one may not even fit the shapes."""
+    outer = op.graph
+    inner = outer.branch(graph)
+    for tensor in graph.initializer:
+        inner.bind(tensor.name, inner._constant(tensor))
+    for node in graph.node:
+        inner.translate_node(node)
+    return tuple(inner.value(info.name) for info in graph.output)
+
+
 @translates("If")
 def if_(op: OnnxOp) -> tuple[Output, ...]:
     from ovgpu.op import if_op
 
     condition = op.input(0)
+    exact = known(condition)
+    if exact is not None and exact.size == 1:
+        return _branch(op, op.body("then_branch" if exact.item() else "else_branch"))
     if condition.value.rank not in (0, None):
         condition = make("reshape", condition, constant(np.empty(0, np.int64)), False)
     node = if_op(condition)

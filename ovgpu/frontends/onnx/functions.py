@@ -6,10 +6,10 @@ only the usual forms raise :class:`~ovgpu.frontends.onnx.translation.NotCovered`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ovgpu.frontends.onnx.translation import ELEMENT_TYPES
+from ovgpu.frontends.onnx.translation import ELEMENT_TYPES, Bound
 from ovgpu.graph.port import Output
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def has_definition(domain: str, name: str, opset: int) -> bool:
 
 
 def definition(
-    node: NodeProto, domain: str, opset: int, inputs: Sequence[Output | None]
+    node: NodeProto, domain: str, opset: int, inputs: Iterable[Bound]
 ) -> FunctionProto | None:
     """ONNX's definition of an operator for inputs of these types, or None."""
     import onnx
@@ -65,12 +65,12 @@ def definition(
     return function if function.node else None
 
 
-def _type_proto(value: Output | None) -> TypeProto:
+def _type_proto(value: Bound) -> TypeProto:
     """Type and shape of a value as ONNX writes them; nothing for an input that is left out."""
     import onnx
 
     proto = onnx.TypeProto()
-    if value is None:
+    if not isinstance(value, Output):
         return proto
     codes = {own: code for code, own in ELEMENT_TYPES.items()}
     proto.tensor_type.elem_type = codes.get(value.value.type, 0)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from ovgpu.frontends.onnx.attention import positions
 from ovgpu.frontends.onnx.translation import (
     OnnxOp,
+    add,
     constant,
     convert,
     known,
     make,
     make_node,
     shape_of,
+    size_of,
     translates,
 )
 from ovgpu.graph.element_type import Type
@@ -178,43 +181,26 @@ def pad(op: OnnxOp) -> Output:
 
 def _spread_pads(op: OnnxOp, pads: Output, axes: Output, rank: int) -> Output:
     """Pads of some axes as pads of all."""
-    exact = known(axes)
-    if exact is None:
-        raise RuntimeError("the axes of Pad must be known when the model is read")
-    positions = [int(a) % rank for a in exact]
-    indices = np.array([[p] for p in [*positions, *(p + rank for p in positions)]], np.int64)
+    positive = make("floor_mod", convert(axes, Type.i64), constant([rank]))
+    indices = make("concat", [positive, add(positive, constant([rank]))], 0)
     zeros = constant(np.zeros(2 * rank, np.int64))
-    return make("scatter_nd_update", zeros, constant(indices), convert(pads, Type.i64))
+    columns = make("unsqueeze", indices, constant([1]))
+    return make("scatter_nd_update", zeros, columns, convert(pads, Type.i64))
 
 
 def _wrap(op: OnnxOp, data: Output, pads: Output, rank: int) -> Output:
+    """Every padded axis gathered from itself, going around."""
     amounts = known(pads)
-    if amounts is None:
-        raise RuntimeError("pads of the mode wrap must be known when the model is read")
-    last = np.iinfo(np.int64).max
     for axis in range(rank):
-        before, after = int(amounts[axis]), int(amounts[axis + rank])
-        parts = []
-        if before:
-            parts.append(
-                make(
-                    "slice",
-                    data,
-                    constant([-before]),
-                    constant(np.array([last])),
-                    constant([1]),
-                    constant([axis]),
-                )
-            )
-        parts.append(data)
-        if after:
-            parts.append(
-                make(
-                    "slice", data, constant([0]), constant([after]), constant([1]), constant([axis])
-                )
-            )
-        if len(parts) > 1:
-            data = make("concat", parts, axis)
+        if amounts is not None and not amounts[axis] and not amounts[axis + rank]:
+            continue
+        before, after = (
+            make("gather", pads, constant([i]), constant(0)) for i in (axis, axis + rank)
+        )
+        size = size_of(data, axis)
+        index = positions(add(add(size, before), after))
+        index = make("floor_mod", make("subtract", index, before), size)
+        data = make("gather", data, index, constant(axis))
     return data
 
 
@@ -226,7 +212,8 @@ def depth_to_space(op: OnnxOp) -> Output:
 
 @translates("SpaceToDepth")
 def space_to_depth(op: OnnxOp) -> Output:
-    return make("space_to_depth", op.input(0), "blocks_first", op.attribute("blocksize"))
+    mode = "blocks_first" if op.attribute("mode", "DCR") == "DCR" else "depth_first"
+    return make("space_to_depth", op.input(0), mode, op.attribute("blocksize"))
 
 
 @translates("ConstantOfShape")
@@ -235,7 +222,7 @@ def constant_of_shape(op: OnnxOp) -> Output:
     fill = constant(np.float32(0)) if value is None else constant(np.asarray(value).reshape(()))
     sizes = op.input(0)
     if sizes.value.shape.static_tuple() == (0,):
-        return Constant.from_host(fill.value.type, fill.node.host_array().reshape(())).output(0)  # type: ignore[attr-defined]
+        return Constant.from_host(fill.value.type, fill.node.host_array().reshape(())).output(0)
     return make("broadcast", fill, sizes)
 
 
@@ -267,8 +254,9 @@ def one_hot(op: OnnxOp) -> Output:
         depth = make("squeeze", depth, constant([0]))
     depth = convert(depth, Type.i64)
     indices = convert(op.input(0), Type.i64)
-    # Negative indices count from the end in ONNX.
-    indices = make("floor_mod", indices, depth) if not _non_negative(indices) else indices
+    if not _non_negative(indices):  # these count from the end in ONNX
+        negative = make("less", indices, constant(0))
+        indices = make("select", negative, add(indices, depth), indices)
     return make("one_hot", indices, depth, on, off, op.attribute("axis", -1))
 
 

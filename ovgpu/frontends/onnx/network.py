@@ -12,6 +12,8 @@ from ovgpu.frontends.onnx.translation import (
     make,
     make_node,
     multiply,
+    shape_of,
+    size_of,
     translates,
 )
 from ovgpu.graph.element_type import Type
@@ -84,9 +86,14 @@ def conv_transpose(op: OnnxOp) -> Output:
     name = "convolution_backprop_data" if groups == 1 else "group_convolution_backprop_data"
     weights = filters if groups == 1 else grouped_filters(filters, groups)
     mode = auto_pad(op)
-    if shape is not None and mode == "explicit":
-        mode = "same_lower"  # surplus padding goes to the beginning
     wanted = None if shape is None else constant(np.array(shape[-spatial:], np.int64))
+    if shape is None and mode.startswith("same"):  # every size times its stride
+        axes = constant(np.arange(2, 2 + spatial, dtype=np.int64))
+        sizes = make("gather", shape_of(data), axes, constant(0))
+        wanted = multiply(sizes, constant(np.array(strides, np.int64)))
+    if wanted is not None:
+        # The names are crossed: an odd padding goes to the end in ONNX's upper, in the runtime's lower mode.
+        mode = "same_lower" if mode == "same_upper" else "same_upper"
     x = make(
         name,
         data,
@@ -123,9 +130,99 @@ def max_pool(op: OnnxOp) -> Output | tuple[Output, Output]:
     if not op.wants(1):
         return node.output(0)
     indices = node.output(1)
-    if op.attribute("storage_order", 0):
-        raise RuntimeError("indices in column-major order are not supported")
+    if op.attribute("storage_order", 0) and len(kernel) == 2:
+        indices = _column_major(op.input(0), indices)
     return node.output(0), indices
+
+
+def _column_major(data: Output, indices: Output) -> Output:
+    """Row-major positions in the planes of ``data`` as column-major ones."""
+    height, width = size_of(data, 2), size_of(data, 3)
+    within = make("floor_mod", indices, multiply(height, width))
+    row, column = make("divide", within, width), make("floor_mod", within, width)
+    moved = add(multiply(column, height), row)
+    return add(make("subtract", indices, within), moved)
+
+
+@translates("MaxUnpool")
+def max_unpool(op: OnnxOp) -> Output:
+    data, indices, wanted = op.input(0), op.input(1), op.optional(2)
+    kernel = op.attribute("kernel_shape")
+    count = len(kernel)
+    strides, _, begin, end = window(op, count)
+    sizes = shape_of(data)
+    spatial = make("gather", sizes, constant(np.arange(2, 2 + count)), constant(0))
+    steps = make("subtract", spatial, constant([1]))
+    grown = multiply(steps, constant(np.array(strides, np.int64)))
+    grown = add(grown, constant(np.array(kernel) - np.array(begin) - np.array(end)))
+    default = make("concat", [make("gather", sizes, constant([0, 1]), constant(0)), grown], 0)
+    total = make("reduce_prod", default, constant([0]), True)
+    flat = [make("reshape", v, constant([-1]), False) for v in (indices, data)]
+    zeros = make("broadcast", op.constant_like(0, 0), total)
+    filled = make("scatter_elements_update", zeros, *flat, constant(0))
+    result = make("reshape", filled, default, False)
+    if wanted is None:
+        return result
+    nothing = constant(np.zeros(2 + count, np.int64))
+    surplus = make("subtract", convert(wanted, Type.i64), default)
+    return make("pad", result, nothing, surplus, "constant", op.constant_like(0, 0))
+
+
+@translates("DeformConv")
+def deform_conv(op: OnnxOp) -> Output:
+    data, filters, offsets = op.input(0), op.input(1), op.input(2)
+    spatial = op.rank(1) - 2
+    x = make(
+        "deformable_convolution",
+        data,
+        offsets,
+        filters,
+        *_deform_window(op, spatial),
+        op.optional(4),
+        "explicit",
+        op.attribute("group", 1),
+        op.attribute("offset_group", 1),
+        True,
+    )
+    return add_channel_bias(x, op.optional(3), spatial)
+
+
+def _deform_window(op: OnnxOp, count: int) -> tuple[list[int], ...]:
+    strides, dilations, begin, end = window(op, count)
+    return strides, begin, end, dilations
+
+
+@translates("Det")
+def det(op: OnnxOp) -> Output:
+    """Determinants by Gaussian elimination with pivots, one column after the other.
+
+    Rows are not swapped but marked as used; a pivot below n unused rows changes the sign n times.
+    """
+    size = op.input(0).value.dims[-1]
+    if size.is_dynamic:
+        raise RuntimeError("the size of the matrices is not known")
+    count = size.get_length()
+    one, zero, two = (op.constant_like(0, v) for v in (1, 0, 2))
+    last = constant([-1])
+    rest, result = op.input(0), one
+    unused = op.constant_like(0, [1.0] * count)
+    for column in range(count):
+        values = make("gather", rest, constant(column), constant(-1))
+        # Used rows get -1, below every magnitude.
+        ranked = make("subtract", multiply(add(make("absolute", values), one), unused), one)
+        index = make("topk", ranked, constant(1), -1, "max", "none", "i64").node.output(1)
+        pivot_row = make("one_hot", make("squeeze", index, last), constant(count), one, zero, -1)
+        pivot = make("reduce_sum", multiply(values, pivot_row), last, True)
+        above = make("cum_sum", unused, constant(-1), True, False)
+        swaps = make("reduce_sum", multiply(above, pivot_row), last, True)
+        sign = make("subtract", one, multiply(make("floor_mod", swaps, two), two))
+        result = multiply(result, multiply(sign, pivot))
+        unused = make("subtract", unused, multiply(unused, pivot_row))
+        safe = make("select", make("equal", pivot, zero), one, pivot)
+        factors = make("divide", multiply(values, unused), safe)
+        row = make("matmul", make("unsqueeze", pivot_row, constant([-2])), rest, False, False)
+        rest = make("subtract", rest, multiply(make("unsqueeze", factors, last), row))
+    return make("squeeze", result, last)
 
 
 def _average(op: OnnxOp, data: Output, exclude_pad: bool) -> Output:
@@ -202,10 +299,16 @@ def gemm(op: OnnxOp) -> Output:
 
 
 @translates("BatchNormalization")
-def batch_normalization(op: OnnxOp) -> Output:
-    if op.attribute("training_mode", 0):
-        raise RuntimeError("training mode is not supported")
+def batch_normalization(op: OnnxOp) -> tuple[Output, ...]:
     data, scale, bias, mean, variance = (op.input(i) for i in range(5))
+    running: tuple[Output, ...] = ()
+    if op.attribute("training_mode", 0):
+        old = mean, variance
+        mean, variance = _batch_statistics(data, op.rank(0))
+        running = tuple(
+            _blend(o, convert(n, o.value.type), op.attribute("momentum", 0.9))
+            for o, n in zip(old, (mean, variance), strict=True)
+        )
     dtype = scale.value.type
     if mean.value.type is not dtype:
         mean, variance = convert(mean, dtype), convert(variance, dtype)
@@ -213,7 +316,21 @@ def batch_normalization(op: OnnxOp) -> Output:
     normalized = make(
         "batch_norm_inference", x, scale, bias, mean, variance, op.attribute("epsilon", 1e-5)
     )
-    return convert(normalized, data.value.type)
+    return (convert(normalized, data.value.type), *running)
+
+
+def _batch_statistics(data: Output, rank: int) -> tuple[Output, Output]:
+    """Mean and variance of each channel."""
+    axes = constant(np.array([a for a in range(rank) if a != 1], np.int64))
+    centred = make("subtract", data, make("reduce_mean", data, axes, True))
+    variance = make("reduce_mean", multiply(centred, centred), axes, False)
+    return make("reduce_mean", data, axes, False), variance
+
+
+def _blend(old: Output, new: Output, momentum: float) -> Output:
+    dtype = old.value.type
+    kept = multiply(old, constant(momentum, dtype))
+    return add(kept, multiply(new, constant(1 - momentum, dtype)))
 
 
 @translates("InstanceNormalization")
@@ -248,10 +365,8 @@ def _trailing_axes(op: OnnxOp, default: int) -> Output:
     return constant(np.arange(axis % rank, rank, dtype=np.int64))
 
 
-@translates("LayerNormalization", "SimplifiedLayerNormalization")
+@translates("LayerNormalization")
 def layer_normalization(op: OnnxOp) -> Output | tuple[Output | None, ...]:
-    if op.name == "SimplifiedLayerNormalization":
-        return rms_normalization(op)
     data = op.input(0)
     x = make(
         "mvn", data, _trailing_axes(op, -1), True, op.attribute("epsilon", 1e-5), "inside_sqrt"
@@ -269,7 +384,7 @@ def layer_normalization(op: OnnxOp) -> Output | tuple[Output | None, ...]:
     return result, mean, make("divide", op.constant_like(0, 1), deviation)
 
 
-@translates("RMSNormalization")
+@translates("RMSNormalization", "SimplifiedLayerNormalization")
 def rms_normalization(op: OnnxOp) -> Output:
     data = op.input(0)
     squares = make("reduce_mean", multiply(data, data), _trailing_axes(op, -1), True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ovgpu.frontends.onnx.arithmetic import saturated
 from ovgpu.frontends.onnx.network import add_channel_bias, auto_pad, grouped_filters, window
 from ovgpu.frontends.onnx.translation import (
     OnnxOp,
@@ -66,7 +67,7 @@ def quantize(x: Output, scale: Output, zero: Output | None, target: Type) -> Out
     work = Type.f32 if x.value.type.is_integral_number() else x.value.type
     scaled = make("divide", convert(x, work), convert(scale, work))
     if target.is_real():
-        return make("convert", scaled if zero is None else add(scaled, convert(zero, work)), target)
+        return saturated(scaled if zero is None else add(scaled, convert(zero, work)), target)
     rounded = make("round", scaled, "half_to_even")
     if zero is not None:
         rounded = add(rounded, convert(zero, work))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterable, Mapping
+from collections import ChainMap
+from collections.abc import Iterable, Mapping, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,10 @@ import numpy as np
 from ovgpu.frontends.onnx.functions import definition, has_definition, inline
 from ovgpu.frontends.onnx.translation import (
     ELEMENT_TYPES,
+    Bound,
     NotCovered,
     OnnxOp,
+    Sequence,
     constant,
     find_translator,
 )
@@ -46,6 +49,7 @@ _TRANSLATORS = (
     "reduction",
     "resize",
     "selection",
+    "sequences",
     "contrib",
 )
 
@@ -82,7 +86,7 @@ def read_onnx(source: str | os.PathLike[str] | bytes) -> Model:
             proto = onnx.load(str(source), load_external_data=False)
     except OSError as error:
         raise RuntimeError(
-            f'FrontEnd API failed with GeneralFailure:\nonnx: Could not open the file: "{source}"'
+            f'FrontEnd API failed with GeneralFailure:\nonnx: Could not open the file: "{source!s}"'
         ) from error
     except Exception as error:  # protobuf raises its own types
         raise RuntimeError(f"The ONNX model cannot be parsed: {error}") from error
@@ -171,7 +175,7 @@ class GraphTranslator:
         self,
         model: ModelTranslator,
         graph: GraphProto,
-        outer: Mapping[str, Output | None],
+        outer: Mapping[str, Bound],
         prefix: str = "",
         depth: int = 0,
         hints: Mapping[str, tuple[Type, PartialShape]] | None = None,
@@ -184,7 +188,7 @@ class GraphTranslator:
         self.depth = depth
         #: Types and shapes of inputs that the graph does not declare: bodies leave them to what flows in.
         self.hints = hints or {}
-        self.values: dict[str, Output | None] = {}
+        self.values: MutableMapping[str, Bound] = {}
         self.parameters: list[Parameter] = []
         self.sinks: list[Any] = []
         #: Values of outer graphs that this body reads, with the parameter that stands for each.
@@ -195,6 +199,14 @@ class GraphTranslator:
         """The inside of a function called by the operator ``name``: a scope of its own."""
         return GraphTranslator(self.model, self.graph, {}, f"{self.prefix}{name}/", self.depth + 1)
 
+    def branch(self, graph: GraphProto) -> GraphTranslator:
+        """A body that runs in place: it sees the values of this graph themselves."""
+        prefix = f"{self.prefix}{graph.name}/"
+        inner = GraphTranslator(self.model, graph, self.outer, prefix, self.depth)
+        inner.values = ChainMap({}, self.values)
+        inner.captured = self.captured
+        return inner
+
     # ---- values -----------------------------------------------------------------------------------------------------
     def value(self, name: str) -> Output:
         """The output that carries an ONNX value. Raises RuntimeError for a name that nothing defines."""
@@ -203,9 +215,11 @@ class GraphTranslator:
             raise RuntimeError(
                 f"The ONNX graph '{self.graph.name}' reads '{name}', which nothing defines"
             )
+        if isinstance(found, Sequence):
+            raise RuntimeError(f"'{name}' is a sequence where a tensor is needed")
         return found
 
-    def optional_value(self, name: str) -> Output | None:
+    def optional_value(self, name: str) -> Bound:
         """As :meth:`value`; None for an input that is left out, here or by the caller of a function."""
         if not name:
             return None
@@ -217,7 +231,7 @@ class GraphTranslator:
             f"The ONNX graph '{self.graph.name}' reads '{name}', which nothing defines"
         )
 
-    def bind(self, name: str, value: Output | None) -> None:
+    def bind(self, name: str, value: Bound) -> None:
         """Let a name of this graph stand for a value of another, or for an input that is left out."""
         self.values[name] = value
 
@@ -229,12 +243,16 @@ class GraphTranslator:
             if name in self._results and not isinstance(value.node, (Parameter, Constant)):
                 value.node.friendly_name = name
 
-    def visible(self) -> dict[str, Output | None]:
+    def visible(self) -> dict[str, Bound]:
         """Everything that a body of this graph can read."""
         return {**self.outer, **self.values}
 
-    def _capture(self, name: str) -> Output | None:
+    def _capture(self, name: str) -> Bound:
+        if name in self.captured:  # by a branch that runs in place
+            return self.captured[name].output(0)
         source = self.outer[name]
+        if isinstance(source, Sequence):
+            raise RuntimeError(f"the sequence '{name}' cannot enter the body of a loop or a branch")
         if source is None or isinstance(source.node, Constant):
             self.values[name] = source
             return source
@@ -296,7 +314,9 @@ class GraphTranslator:
             raise RuntimeError(f"The ONNX operator {label} cannot be converted: {error}") from error
         outputs = results if isinstance(results, tuple) else (results,)
         for name, output in zip(node.output, outputs):
-            if name and output is not None:
+            if name and isinstance(output, Sequence):
+                self.values[name] = output
+            elif name and isinstance(output, Output):
                 self._name_result(node, name, output, len(outputs))
 
     def _name_result(self, node: NodeProto, name: str, output: Output, count: int) -> None:
@@ -358,7 +378,8 @@ class GraphTranslator:
             or int(fields.get("length", expected)) != expected
         ):
             raise RuntimeError(
-                f"The external data of '{proto.name}' is too short or of the wrong size: {expected} bytes expected in {path}"
+                f"The external data of '{proto.name}' is too short or of the wrong size: "
+                f"{expected} bytes expected in {path}"
             )
         raw = (
             np.memmap(path, np.uint8, "r", offset=offset, shape=(expected,))

@@ -161,7 +161,10 @@ def _reversed(data: Output, axis: int) -> Output:
 def lp_normalization(op: OnnxOp) -> Output:
     data, axis = op.input(0), op.attribute("axis", -1)
     name = "reduce_l1" if op.attribute("p", 2) == 1 else "reduce_l2"
-    return make("divide", data, make(name, data, constant([axis]), True))
+    norm = make(name, data, constant([axis]), True)
+    # A slice of zeros stays zero.
+    nothing = make("equal", norm, op.constant_like(0, 0))
+    return make("divide", data, make("select", nothing, op.constant_like(0, 1), norm))
 
 
 @translates("MeanVarianceNormalization")

@@ -128,14 +128,17 @@ def dft(op: OnnxOp) -> Output:
 @translates("DFT", since=20)
 def dft_20(op: OnnxOp) -> Output:
     axis = op.optional(2)
-    exact = -2 if axis is None else int(op.known(2).reshape(-1)[0])
-    return _dft(op, exact)
+    return _dft(op, -2 if axis is None else axis)
 
 
-def _dft(op: OnnxOp, axis: int) -> Output:
+def _dft(op: OnnxOp, axis: int | Output) -> Output:
+    """``axis`` counts the last dimension, which holds real and imaginary parts; the operations leave it out."""
     data, rank = op.input(0), op.rank(0)
-    position = axis % rank
-    axes = constant([position])
+    if isinstance(axis, int):
+        axes = constant([axis % rank])
+    else:
+        given = make("reshape", convert(axis, Type.i64), constant([1]), False)
+        axes = make("floor_mod", given, constant([rank]))
     last = data.value.dims[-1]
     length = op.optional(1)
     sizes = None if length is None else make("reshape", length, constant([1]), False)

@@ -11,7 +11,7 @@ It returns one output, or a tuple of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: The opset whose operations translators make.
 OPSET = 16
 
-Translator = Callable[["OnnxOp"], "Output | tuple[Output | None, ...]"]
+Translator = Callable[["OnnxOp"], "Output | Sequence | tuple[Output | None, ...]"]
 
 _translators: dict[tuple[str, str], list[tuple[int, Translator]]] = {}
 #: Translators of users, by domain and name.
@@ -125,11 +125,19 @@ class NotCovered(RuntimeError):
     """Raised by a translator for a form of its operator that only ONNX's own definition covers."""
 
 
+class Sequence(list[Output]):
+    """A sequence of tensors during translation."""
+
+
+#: What a name of an ONNX graph stands for: a value, a sequence of values, or nothing when an input is left out.
+Bound = Output | Sequence | None
+
+
 class OnnxOp:
     """One ONNX operator during translation."""
 
     def __init__(
-        self, proto: NodeProto, inputs: Sequence[Output | None], graph: GraphTranslator, opset: int
+        self, proto: NodeProto, inputs: Iterable[Bound], graph: GraphTranslator, opset: int
     ) -> None:
         self.proto = proto
         self.inputs = list(inputs)
@@ -158,8 +166,11 @@ class OnnxOp:
         return found
 
     def optional(self, index: int) -> Output | None:
-        """Input ``index``, or None when the model leaves it out."""
-        return self.inputs[index] if index < len(self.inputs) else None
+        """Input ``index``, or None when the model leaves it out. Raises RuntimeError for a sequence."""
+        found = self.inputs[index] if index < len(self.inputs) else None
+        if isinstance(found, Sequence):
+            raise RuntimeError(f"input {index} is a sequence")
+        return found
 
     def rank(self, index: int = 0) -> int:
         """Rank of input ``index``. Raises RuntimeError when it is not known."""

@@ -1,6 +1,7 @@
 """ONNX's own backend cases, as they ship in the package onnx, run through ``read_model`` and the CPU device.
 
-``python -m tests.frontends.onnx.backend_cases`` prints how many pass; ``-k WORD`` takes the cases whose name has the word.
+``python -m tests.frontends.onnx.backend_cases`` prints how many pass; ``-k WORD`` takes
+the cases whose name has the word.
 """
 
 from __future__ import annotations
