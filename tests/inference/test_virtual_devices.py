@@ -89,7 +89,7 @@ def test_other_forms_of_names(core: ov.Core, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("AUTO:-CPU", "Please, check environment due to no supported devices can be used"),
+        ("AUTO:-CPU,-GPU", "Please, check environment due to no supported devices can be used"),
         ("AUTO:FOO", "No available device to filter AUTO plugin"),
         ("AUTO:cpu", "No available device to filter AUTO plugin"),
         ("MULTI:FOO", "No available device to filter MULTI plugin"),
