@@ -138,8 +138,8 @@ def literal(value: float | int | bool, arithmetic: str) -> str:
     if arithmetic not in ("float", "double") or isinstance(value, (int, np.integer)):
         whole = int(value)
         if whole == -(1 << 63):
-            return f"{arithmetic}(1ull << 63)"
-        return f"{arithmetic}({whole}{'ull' if whole >= 1 << 63 else 'll'})"
+            return f"({arithmetic})(1ull << 63)"
+        return f"({arithmetic})({whole}{'ull' if whole >= 1 << 63 else 'll'})"
     if math.isinf(value):
         return "-infinity()" if value < 0 else "infinity()"
     if math.isnan(value):
@@ -190,7 +190,7 @@ def emit(
     types = [*inputs, *(e.type for e in expressions)]
     output_types = tuple(types[i] for i in outputs)
     lanes = _lanes([*inputs, *output_types])
-    name = "_".join(dict.fromkeys(e.formula for e in expressions))[:48]
+    name = f"elementwise_{'_'.join(dict.fromkeys(e.formula for e in expressions))}"[:60]
     count = len(inputs)
     pointers = [f"const {STORAGE_NAMES[t]}* i{k}" for k, t in enumerate(inputs)]
     pointers += [f"{STORAGE_NAMES[t]}* o{k}" for k, t in enumerate(output_types)]

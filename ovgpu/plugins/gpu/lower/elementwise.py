@@ -82,9 +82,7 @@ _SPECIAL: dict[str, Callable[[Node], Elementwise]] = {
         "divide" if node.attributes["m_pythondiv"] else "divide_toward_zero"
     ),
     "Round": lambda node: Elementwise(
-        "round_half_to_even"
-        if node.attributes["mode"] == "half_to_even"
-        else "round_half_away"
+        "round_half_to_even" if node.attributes["mode"] == "half_to_even" else "round_half_away"
     ),
     "Clamp": _clamp,
     "Elu": lambda node: Elementwise("elu", (float(node.attributes["alpha"]),)),
@@ -199,9 +197,7 @@ def lower_elementwise(encoder: Encoder, op: Lowering) -> None:
     expression = Expression(
         description.formula, output.storage, tuple(range(len(operands))), description.literals
     )
-    kernel = codegen.emit(
-        (expression,), tuple(t.storage for t in operands), (len(operands),)
-    )
+    kernel = codegen.emit((expression,), tuple(t.storage for t in operands), (len(operands),))
     shapes = aligned_operands(op.node, [t.shape for t in operands], output.shape)
     codegen.launch(encoder, kernel, list(zip(operands, shapes, strict=True)), [output])
 
@@ -218,5 +214,7 @@ def lower_convert_promote_types(encoder: Encoder, op: Lowering) -> None:
         if source.storage is output.storage:
             encoder.copy(output.address, source.address, output.nbytes)
             continue
-        kernel = codegen.emit((Expression("convert", output.storage, (0,)),), (source.storage,), (1,))
+        kernel = codegen.emit(
+            (Expression("convert", output.storage, (0,)),), (source.storage,), (1,)
+        )
         codegen.launch(encoder, kernel, [(source, source.shape)], [output])
