@@ -93,9 +93,11 @@ class Value:
     @property
     def elements(self) -> np.ndarray | None:
         """Elements as an array of numbers when exact, an object array of :class:`Interval` when bounded, else None."""
-        if self._elements is None and self._origin is not None:
-            origin, self._origin = self._origin, None
+        origin = self._origin
+        if self._elements is None and origin is not None:
+            # Jobs plan in several threads: the origin goes only when the elements are there. Two may derive the same.
             self._derive(origin)
+            self._origin = None
         return self._elements
 
     def _derive(self, origin: _Origin) -> None:
