@@ -50,6 +50,11 @@ BUDGETS: dict[str, Budget] = {
     "gate_matrix_product": Budget(registers=48, tensor_core={"75": 0, "*": 1}),
     "gate_dequantise_u4": Budget(registers=64, loads_16=1, stores_16=4),
     "gate_shared_tile": Budget(registers=40, shared_bytes=4608),
+    # kernels/movement.cu: what moves data moves 16 bytes at a time where it can
+    "copy_16": Budget(registers=48, loads_16=4, stores_16=4),
+    "copy_parts_16": Budget(registers=56, loads_16=4, stores_16=4),
+    "transpose_16": Budget(registers=48, shared_bytes=18 * 1024, loads_16=4, stores_16=4),
+    "pad_16": Budget(registers=48, loads_16=1, stores_16=1),
 }
 
 

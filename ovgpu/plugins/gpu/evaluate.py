@@ -83,7 +83,9 @@ def evaluate(
         )
         encoder = context.encoder()
         encoder.begin(0, node.get_friendly_name())
-        kernel.lower(encoder, Lowering(node, inputs, targets, {}, scratch.ptr if scratch else 0))
+        if any(t.size for t in targets):
+            address = scratch.ptr if scratch else 0
+            kernel.lower(encoder, Lowering(node, inputs, targets, {}, address))
         stream = cupy().cuda.Stream(non_blocking=True)
         cupy().cuda.Device().synchronize()
         for record in encoder.records:
