@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import threading
+import warnings
 import weakref
 from collections.abc import Sequence
 from functools import partial
@@ -17,11 +19,12 @@ from ovgpu.graph.model import Model
 from ovgpu.graph.port import ConstOutput
 from ovgpu.graph.tensor import Tensor
 from ovgpu.plugins.cpu.program import Instruction, Program
-from ovgpu.plugins.gpu.context import DeviceContext, storage_type, to_storage
-from ovgpu.plugins.gpu.device import cupy
+from ovgpu.plugins.gpu.context import DeviceContext, OutOfDeviceMemory, storage_type, to_storage
+from ovgpu.plugins.gpu.device import DEFAULT_GRAPH_LIMIT, cupy
 from ovgpu.plugins.gpu.evaluate import LARGEST_KNOWN
 from ovgpu.plugins.gpu.executor import GpuExecutor
 from ovgpu.plugins.gpu.lowering import lower_model
+from ovgpu.plugins.gpu.remote import GpuRemoteTensor, wrap_device_memory
 from ovgpu.plugins.gpu.registry import DeviceKernel, DeviceTensor, find_lowering
 from ovgpu.plugins.plugin import CompiledPlugin, Job, OnDone, State
 
@@ -42,7 +45,10 @@ class CompiledGpu(CompiledPlugin):
         self.program = Program(lower_model(self.model))
         self.inputs = [ConstOutput(p.node, p.index) for p in self.model.inputs]
         self.outputs = [ConstOutput(p.node, p.index) for p in self.model.outputs]
-        self.streams = _stream_count(config)
+        self.name = self.model.get_friendly_name()
+        self.graph_limit = int(config.get("OVGPU_CUDA_GRAPH_LIMIT", DEFAULT_GRAPH_LIMIT))
+        #: Held while a job plans.
+        self.planning = threading.Lock()
         self.weights: dict[int, DeviceTensor] = {}
         self._weight_memory: Any = None
         self.weight_bytes = 0
@@ -51,7 +57,13 @@ class CompiledGpu(CompiledPlugin):
         }
         self._upload_weights()
         self._jobs: weakref.WeakSet[GpuJob] = weakref.WeakSet()
-        self._pool: WorkerPool | None = None
+        #: The job that planned at the upper bounds; the first request takes it over.
+        self._first_job: GpuJob | None = self._prepared_job()
+        self.streams = self._affordable_streams(_stream_count(config))
+        #: Runs what has to wait for the device in the middle: plans for new shapes, operations on the host.
+        self.pool = WorkerPool(self.streams, f"ovgpu-gpu{device}")
+        #: One thread that waits for enqueued inferences in their order, and calls back.
+        self.waiter = WorkerPool(1, f"ovgpu-gpu{device}-done")
 
     def storage_of(self, element_type: Type) -> Type:
         """Type in which tensors of ``element_type`` lie in device memory."""
@@ -86,14 +98,40 @@ class CompiledGpu(CompiledPlugin):
                 if data.nbytes:
                     cupy().cuda.runtime.memcpy(address, data.ctypes.data, data.nbytes, 1)
 
-    @property
-    def pool(self) -> WorkerPool:
-        if self._pool is None:
-            self._pool = WorkerPool(self.streams, f"ovgpu-gpu{self.context.index}")
-        return self._pool
+    def _prepared_job(self) -> GpuJob:
+        """A job with plan and memory for the upper bounds, so that the model compiles its kernels now."""
+        job = GpuJob(self)
+        try:
+            job.executor.prepare()
+        except OutOfDeviceMemory:
+            raise
+        except RuntimeError:
+            # Upper bounds that each are possible need not be possible together.
+            if not self.model.is_dynamic():
+                raise
+        return job
+
+    def _affordable_streams(self, asked: int) -> int:
+        """The number of jobs whose memory the device holds at once; warns when it is below ``asked``."""
+        assert self._first_job is not None
+        executor = self._first_job.executor
+        needed = executor.arena_bytes + executor.state_bytes
+        if asked == 1 or not needed:
+            return asked
+        possible = 1 + self.context.free_bytes() // needed
+        if possible < asked:
+            warnings.warn(
+                f"GPU.{self.context.index} holds {possible} jobs of '{self.name}' at once, not {asked}: each needs "
+                f"{needed:,} bytes of device memory",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        return min(asked, possible)
 
     def create_job(self) -> GpuJob:
-        return GpuJob(self)
+        with self.planning:
+            job, self._first_job = self._first_job, None
+        return job if job is not None else GpuJob(self)
 
     def get_property(self, name: str) -> Any:
         computed: dict[str, Any] = {
@@ -116,19 +154,23 @@ class CompiledGpu(CompiledPlugin):
         raise RuntimeError(f"Unsupported property: {name}")
 
     def _memory_statistics(self) -> dict[str, int]:
-        """Bytes of device memory: weights, one arena, all arenas; jobs; blocks allocated since compilation."""
-        arenas = [job.executor.arena_bytes for job in self._jobs]
+        """Bytes of device memory for weights, one arena, all arenas, variables; of pinned memory for staging; the number
+        of jobs; arena blocks allocated since compilation."""
+        executors = [job.executor for job in list(self._jobs)]
+        arenas = [e.arena_bytes for e in executors]
         return {
             "weights": self.weight_bytes,
             "arena": max(arenas, default=0),
             "arenas": sum(arenas),
-            "jobs": len(arenas),
-            "allocations": sum(job.executor.allocations for job in self._jobs),
+            "states": sum(e.state_bytes for e in executors),
+            "staging": sum(e.staging_bytes for e in executors),
+            "jobs": len(executors),
+            "allocations": sum(e.allocations for e in executors),
         }
 
     def _graph_count(self) -> int:
         """CUDA graphs that are held for replay, over all jobs."""
-        return sum(job.executor.graph_count for job in self._jobs)
+        return sum(job.executor.graph_count for job in list(self._jobs))
 
     def runtime_model(self) -> Model:
         from ovgpu.plugins.cpu.runtime_model import build_runtime_model
@@ -143,6 +185,7 @@ class CompiledGpu(CompiledPlugin):
     def release_memory(self) -> None:
         for job in list(self._jobs):
             job.executor.release_memory()
+        self.context.release_unused()
 
 
 def precision_of(config: dict[str, Any]) -> Type:
@@ -170,6 +213,16 @@ def _stream_count(config: dict[str, Any]) -> int:
     return max(1, min(asked, limit) if limit else asked)
 
 
+def _fill(outputs: Sequence[Tensor], results: Sequence[Any]) -> None:
+    for tensor, array in zip(outputs, results, strict=True):
+        if array is not None:
+            tensor.assign_host(array)
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
 class GpuJob(Job):
     """Arena, stream, plans and variables of one request."""
 
@@ -180,17 +233,56 @@ class GpuJob(Job):
 
     def run(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
         self.executor.cancelled = False
-        self._run(inputs, outputs)
-
-    def _run(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
-        results = self.executor.run([t.host_array() for t in inputs])
-        for tensor, array in zip(outputs, results, strict=True):
-            tensor.assign_host(array)
+        sources, targets = self._memory_of(inputs, outputs)
+        _fill(outputs, self.executor.run(sources, targets))
 
     def start(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], on_done: OnDone) -> None:
         # Cleared here and not when the job's turn comes: a job may be cancelled while it waits in the queue.
         self.executor.cancelled = False
-        self.compiled.pool.submit(partial(self._run, inputs, outputs), on_done)
+        sources, targets = self._memory_of(inputs, outputs)
+        try:
+            wait = self.executor.enqueue(sources, targets)
+        except Exception as error:
+            self.compiled.waiter.submit(partial(_raise, error), on_done)
+            return
+        if wait is None:
+            executor = self.executor
+            self.compiled.pool.submit(
+                lambda: _fill(outputs, executor.run(sources, targets)), on_done
+            )
+        else:
+            self.compiled.waiter.submit(lambda: _fill(outputs, wait()), on_done)
+
+    def _memory_of(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
+    ) -> tuple[list[Any], list[Any]]:
+        """Host or device arrays of the inputs; for each output its tensor if that lies on the device, else None."""
+        sources: list[Any] = [
+            t.array if isinstance(t, GpuRemoteTensor) else t.host_array() for t in inputs
+        ]
+        targets = [t if isinstance(t, GpuRemoteTensor) else None for t in outputs]
+        remote = [t for t in (*inputs, *outputs) if isinstance(t, GpuRemoteTensor)]
+        if remote:
+            self._follow_producers(remote)
+        return sources, targets
+
+    def _follow_producers(self, remote: Sequence[GpuRemoteTensor]) -> None:
+        """Let this job's stream wait for what the calling thread has enqueued on its current stream.
+
+        Raises RuntimeError for memory of another device.
+        """
+        for tensor in remote:
+            if tensor.device != self.compiled.context.index:
+                raise RuntimeError(
+                    f"A tensor in memory of GPU.{tensor.device} cannot be used on GPU.{self.compiled.context.index}"
+                )
+        with self.compiled.context.activate():
+            self.executor.stream.wait_event(cupy().cuda.get_current_stream().record())
+
+    def wrap(self, value: Any, element_type: Type) -> Tensor | None:
+        return wrap_device_memory(
+            value, element_type, self.compiled.context, self.executor.stream
+        )
 
     def cancel(self) -> None:
         self.executor.cancelled = True

@@ -13,6 +13,10 @@ from ovgpu.plugins.gpu.encoder import Encoder
 from ovgpu.plugins.gpu.modules import ModuleCache
 
 
+class OutOfDeviceMemory(RuntimeError):
+    """The device has not enough memory; the text says how much was asked for and how much is free."""
+
+
 class DeviceContext:
     """One per device and process."""
 
@@ -43,7 +47,7 @@ class DeviceContext:
     def allocate(self, nbytes: int) -> Any:
         """Device memory of at least ``nbytes`` (an object with ``.ptr``), aligned to 256 bytes.
 
-        Raises RuntimeError that says how much was asked for and how much is free.
+        Raises OutOfDeviceMemory.
         """
         module = cupy()
         with self.activate():
@@ -51,9 +55,22 @@ class DeviceContext:
                 return module.cuda.alloc(max(nbytes, 256))
             except module.cuda.memory.OutOfMemoryError as error:
                 free, total = module.cuda.runtime.memGetInfo()
-                raise RuntimeError(
+                raise OutOfDeviceMemory(
                     f"GPU.{self.index} has not enough memory: {nbytes:,} bytes were asked for, {free:,} of {total:,} are free"
                 ) from error
+
+
+    def free_bytes(self) -> int:
+        """Bytes that can be allocated: free on the device, or held unused by CuPy's pool."""
+        with self.activate():
+            free, _ = cupy().cuda.runtime.memGetInfo()
+            return int(free) + int(cupy().get_default_memory_pool().free_bytes())
+
+    def release_unused(self) -> None:
+        """Give the memory that CuPy's pools hold unused back to the driver."""
+        with self.activate():
+            cupy().get_default_memory_pool().free_all_blocks()
+            cupy().get_default_pinned_memory_pool().free_all_blocks()
 
 
 def storage_type(element_type: Type, precision: Type) -> Type:

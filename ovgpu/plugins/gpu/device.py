@@ -10,6 +10,9 @@ from typing import Any
 #: Oldest compute capability that the kernels are written for.
 OLDEST_CAPABILITY = (7, 5)
 
+#: CUDA graphs that each job keeps, unless OVGPU_CUDA_GRAPH_LIMIT says otherwise.
+DEFAULT_GRAPH_LIMIT = 32
+
 INSTALL_HINT = "pip install 'ovgpu[cuda12]' (or 'ovgpu[cuda13]' for CUDA 13)"
 
 

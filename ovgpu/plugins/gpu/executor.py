@@ -1,28 +1,30 @@
-"""Running plans on a device: arena, staging memory, variables, CUDA graphs."""
+"""Running plans on a device: arena, plans, CUDA graphs, and what happens when something fails."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ovgpu.execution.memory import Layout, Lifetime, align, next_power_of_two
+from ovgpu.execution.memory import Layout, Lifetime, next_power_of_two
+from ovgpu.execution.ranges import marked, pop_range, push_range
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.value import Value
 from ovgpu.plugins.cpu.evaluate import evaluate as evaluate_on_host
 from ovgpu.plugins.cpu.plan import _Peek
 from ovgpu.plugins.cpu.program import Instruction
-from ovgpu.plugins.gpu.context import from_storage, to_storage
 from ovgpu.plugins.gpu.device import cupy
-from ovgpu.plugins.gpu.encoder import Encoder
+from ovgpu.plugins.gpu.encoder import Record
 from ovgpu.plugins.gpu.registry import DeviceTensor
 from ovgpu.plugins.gpu.segment import GpuSegment, plan_gpu_segment
+from ovgpu.plugins.gpu.staging import Replan, Staging
 from ovgpu.plugins.gpu.state import DeviceState
+from ovgpu.plugins.gpu.transfers import Transfers
 from ovgpu.plugins.plugin import InferenceCancelled
 
 if TYPE_CHECKING:
@@ -31,43 +33,19 @@ if TYPE_CHECKING:
 #: Plans kept, and continuations kept per boundary; the least recently used go first.
 MAX_PLANS = 64
 
-#: Bytes of known values that one launch carries as arguments.
-INLINE_BYTES = 1024
+#: Memory layouts remembered; only models with unbounded dimensions have more than a few.
+MAX_LAYOUTS = 256
 
-_HOST_TO_DEVICE, _DEVICE_TO_HOST = 1, 2
-
-
-class _Replan(Exception):
-    """Memory had to move: plans that point into it are void."""
+#: Results of an inference: an array per output, None for one that was written to the user's device memory.
+Results = list[np.ndarray | None]
 
 
-class _Staging:
-    """Pinned host memory of one input or output, allocated at the bound and grown by powers of two."""
+class GpuExecutor(Transfers):
+    """One job's plans, memory and stream. Used by one inference at a time.
 
-    def __init__(self) -> None:
-        self._memory: Any = None
-        self.capacity = 0
-
-    def reserve(self, nbytes: int, bound: int | None) -> int:
-        """Address of at least ``nbytes``. Raises _Replan when the memory moved while plans may use it."""
-        if nbytes <= self.capacity:
-            return self._memory.ptr
-        moved = self.capacity > 0
-        self.capacity = (
-            bound if bound is not None and bound >= nbytes else next_power_of_two(max(nbytes, 256))
-        )
-        self._memory = cupy().cuda.alloc_pinned_memory(self.capacity)
-        if moved:
-            raise _Replan
-        return self._memory.ptr
-
-    def view(self, nbytes: int) -> np.ndarray:
-        """The first bytes as a numpy array."""
-        return np.frombuffer(self._memory, np.uint8, nbytes)
-
-
-class GpuExecutor:
-    """One job's plans, memory and stream. Used by one inference at a time."""
+    Inputs are host arrays in the host dtypes of their types, or CuPy arrays; ``targets`` holds for each output None, or an
+    object with ``resized(shape)`` that gives the CuPy array to fill.
+    """
 
     def __init__(self, compiled: CompiledGpu) -> None:
         self.compiled = compiled
@@ -81,21 +59,29 @@ class GpuExecutor:
         self.times: dict[int, float] = {}
         with self.context.activate():
             self.stream = cupy().cuda.Stream(non_blocking=True)
+            self._done = cupy().cuda.Event(block=True, disable_timing=True)
         self._blocks: list[tuple[Any, int]] = []
         self._roots: OrderedDict[Any, GpuSegment] = OrderedDict()
-        self._inputs = [_Staging() for _ in self.program.inputs]
-        self._outputs = [_Staging() for _ in self.program.outputs]
+        #: Segments with a graph, the least recently launched first.
+        self._graphs: OrderedDict[int, GpuSegment] = OrderedDict()
+        self._inputs = [Staging() for _ in self.program.inputs]
+        self._outputs = [Staging() for _ in self.program.outputs]
         self.states = {
-            name: DeviceState(self.context, v.info, self.storage_of(v.info.data_type))
+            name: DeviceState(
+                self.context, v.info, self.storage_of(v.info.data_type), self._drop_plans
+            )
             for name, v in self.program.variables.items()
         }
+        #: Held from the first record of an inference until its results were read; not by a thread, by the inference.
+        self._in_use = threading.Lock()
+        self._release_when_idle = False
 
     # ---- what planners ask ------------------------------------------------------------------------------------------
     def storage_of(self, element_type: Type) -> Type:
+        """Type in which tensors of ``element_type`` lie in device memory."""
         return self.compiled.storage_of(element_type)
 
     def storage(self, number: int) -> Type:
-        """Element type of a tensor in device memory."""
         return self.storage_of(self.program.tensors[number].value.type)
 
     def tensor(self, segment: GpuSegment, number: int) -> DeviceTensor:
@@ -104,40 +90,87 @@ class GpuExecutor:
         return weight if weight is not None else segment.tensors[number]
 
     def reserve(self, depth: int, nbytes: int) -> int:
-        """Address of the arena's block for segments at ``depth``. Raises _Replan when it had to move."""
+        """Address of the arena's block for segments at ``depth``. Raises Replan when it had to move."""
         while len(self._blocks) <= depth:
             self._blocks.append((None, 0))
         memory, capacity = self._blocks[depth]
         if memory is not None and capacity >= nbytes:
             return memory.ptr
-        wanted = nbytes if memory is None else next_power_of_two(nbytes)
+        if memory is not None:
+            # The old block goes before the new one comes: both together may not fit.
+            self._drop_plans()
+            self._blocks[depth] = (None, 0)
+            del memory
+            capacity = next_power_of_two(nbytes)
+        wanted = max(nbytes, capacity)
+        moved = bool(capacity)
         self._blocks[depth] = (self.context.allocate(wanted), wanted)
         self.allocations += 1
-        if memory is not None:
-            self._roots.clear()
-            raise _Replan
+        if moved:
+            raise Replan
         return self._blocks[depth][0].ptr
+
+    def _drop_plans(self) -> None:
+        """Forget all plans, after the work that was enqueued from them has ended."""
+        self._settle()
+        self._graphs.clear()
+        self._roots.clear()
+        if len(self.layouts) > MAX_LAYOUTS:
+            self.layouts.clear()
+
+    def _settle(self) -> bool:
+        """Wait for the stream whatever state it is in. Returns False when the device is lost."""
+        try:
+            self.stream.synchronize()
+        except Exception:
+            return False
+        return True
 
     @property
     def arena_bytes(self) -> int:
+        """Bytes of device memory for tensors between operations."""
         return sum(nbytes for _, nbytes in self._blocks)
+
+    @property
+    def staging_bytes(self) -> int:
+        """Bytes of pinned host memory."""
+        return sum(s.capacity for s in (*self._inputs, *self._outputs))
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes of device memory for variables."""
+        return sum(s.device_bytes for s in self.states.values())
 
     @property
     def graph_count(self) -> int:
         """CUDA graphs that are held for replay."""
-
-        def count(segment: GpuSegment) -> int:
-            return (segment.graph is not None) + sum(map(count, segment.children.values()))
-
-        return sum(map(count, self._roots.values()))
+        return len(self._graphs)
 
     def release_memory(self) -> None:
-        """Free arena, staging and plans; the next inference makes them anew."""
-        self.stream.synchronize()
-        self._roots.clear()
-        self._blocks.clear()
-        self._inputs = [_Staging() for _ in self.program.inputs]
-        self._outputs = [_Staging() for _ in self.program.outputs]
+        """Free arena, staging and plans, when the running inference has ended if there is one; the next makes them anew."""
+        if not self._in_use.acquire(blocking=False):
+            self._release_when_idle = True
+            return
+        try:
+            self._release()
+        finally:
+            self._in_use.release()
+
+    def _release(self) -> None:
+        self._release_when_idle = False
+        with self.context.activate():
+            self._drop_plans()
+            self._blocks.clear()
+            self._inputs = [Staging() for _ in self.program.inputs]
+            self._outputs = [Staging() for _ in self.program.outputs]
+
+    def _end(self) -> None:
+        """The inference has ended, well or badly."""
+        try:
+            if self._release_when_idle:
+                self._release()
+        finally:
+            self._in_use.release()
 
     def infer_outputs(
         self, instruction: Instruction, values: Mapping[int, Value]
@@ -158,241 +191,207 @@ class GpuExecutor:
         inputs: list[Value | None] = [values[n] for n in instruction.inputs]
         return instruction.node.declaration.infer_values(inputs, instruction.node.attributes)
 
-    # ---- records of the executor itself -----------------------------------------------------------------------------
-    def encode_inputs(self, encoder: Encoder, segment: GpuSegment) -> None:
-        """Copies of the inputs from staging memory to the arena."""
-        for staging, number in zip(self._inputs, self.program.inputs, strict=True):
-            tensor = segment.tensors[number]
-            if tensor.nbytes:
-                source = staging.reserve(tensor.nbytes, self._bound(number))
-                encoder.enqueue(
-                    "upload", partial(_copy, tensor.address, source, tensor.nbytes, _HOST_TO_DEVICE)
-                )
-
-    def encode_outputs(self, encoder: Encoder, segment: GpuSegment) -> None:
-        """Copies of the outputs to staging memory, and new values of variables."""
-        for staging, number in zip(self._outputs, self.program.outputs, strict=True):
-            tensor = self.tensor(segment, number)
-            if tensor.nbytes and not tensor.constant:
-                target = staging.reserve(tensor.nbytes, self._bound(number))
-                encoder.enqueue(
-                    "download",
-                    partial(_copy, target, tensor.address, tensor.nbytes, _DEVICE_TO_HOST),
-                )
-        for state in self.states.values():
-            if state.staged_shape is not None:
-                encoder.copy(state.current, state.staged, state.staged_bytes)
-
-    def _bound(self, number: int) -> int | None:
-        info = self.program.tensors[number]
-        upper = info.value.upper_sizes if info.bound is not None else None
-        if upper is None:
-            return None
-        return align(
-            max(self.storage(number).storage_bytes(int(np.prod(upper, dtype=np.int64))), 256)
-        )
-
-    def encode_known(self, encoder: Encoder, tensor: DeviceTensor) -> None:
-        """Write a value that is known while planning to its place: as kernel arguments, so that graphs hold it."""
-        assert tensor.known is not None
-        data = to_storage(tensor.known, tensor.storage)
-        for start in range(0, data.nbytes, INLINE_BYTES):
-            part = np.zeros(INLINE_BYTES, np.uint8)
-            piece = data[start : start + INLINE_BYTES]
-            part[: piece.nbytes] = piece
-            packed = part.view([("bytes", np.uint8, INLINE_BYTES)])
-            encoder.launch(
-                "store.cu",
-                "store_bytes",
-                1,
-                256,
-                (np.uint64(tensor.address + start), packed, np.int32(piece.nbytes)),
-            )
-
-    def encode_pending(
-        self, encoder: Encoder, parent: GpuSegment, targets: Sequence[DeviceTensor]
-    ) -> None:
-        """Upload what the boundary before this segment computed on the host."""
-
-        def upload(stream: int) -> None:
-            for tensor, array in zip(targets, parent.pending, strict=True):
-                self._upload(tensor, array, stream)
-
-        encoder.host("upload", upload)
-
-    def encode_assign(
-        self, encoder: Encoder, instruction: Instruction, source: DeviceTensor
-    ) -> None:
-        state = self.states[instruction.node.variable_id]  # type: ignore[attr-defined]
-        if state.stage(source.shape, source.nbytes, self._bound(instruction.inputs[0])):
-            self._roots.clear()
-            raise _Replan
-        encoder.copy(state.staged, source.address, source.nbytes)
-
-    def encode_read_value(
-        self,
-        encoder: Encoder,
-        instruction: Instruction,
-        inputs: Sequence[DeviceTensor],
-        out: DeviceTensor,
-    ) -> None:
-        state = self.states[instruction.node.variable_id]  # type: ignore[attr-defined]
-        if state.shape is not None:
-            encoder.copy(out.address, state.current, out.nbytes)
-        elif inputs:
-            encoder.copy(out.address, inputs[0].address, out.nbytes)
-        else:
-            encoder.fill(out.address, 0, out.nbytes)
-
-    def encode_host(
-        self,
-        encoder: Encoder,
-        instruction: Instruction,
-        inputs: Sequence[DeviceTensor],
-        outputs: Sequence[DeviceTensor],
-    ) -> None:
-        """Let the CPU compute an operation that has no lowering: copies there and back."""
-
-        def run(stream: int) -> None:
-            arrays = [self._host_array(t, stream) for t in inputs]
-            results = evaluate_on_host(instruction.node, arrays)
-            for tensor, array in zip(outputs, results, strict=True):
-                self._upload(tensor, array, stream)
-
-        encoder.host("host", run)
-
-    def _host_array(self, tensor: DeviceTensor, stream: int) -> np.ndarray:
-        """A tensor's elements on the host, in the host dtype of its type; waits for the stream."""
-        if tensor.known is not None:
-            return tensor.known.astype(tensor.type.host_dtype, copy=False)
-        data = np.empty(tensor.nbytes, np.uint8)
-        if data.nbytes:
-            _copy(data.ctypes.data, tensor.address, data.nbytes, _DEVICE_TO_HOST, stream)
-            cupy().cuda.runtime.streamSynchronize(stream)
-        array = from_storage(data, tensor.storage, tensor.shape)
-        return array.astype(tensor.type.host_dtype, copy=False)
-
-    def _upload(self, tensor: DeviceTensor, array: np.ndarray, stream: int) -> None:
-        data = to_storage(array, tensor.storage)
-        if data.nbytes:
-            _copy(tensor.address, data.ctypes.data, data.nbytes, _HOST_TO_DEVICE, stream)
-            cupy().cuda.runtime.streamSynchronize(
-                stream
-            )  # `data` must live until the copy has read it
-
     # ---- running ----------------------------------------------------------------------------------------------------
-    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def run(self, inputs: Sequence[Any], targets: Sequence[Any]) -> Results:
         """Compute the outputs; arrays in host dtypes that stay valid until the next run.
 
         Raises InferenceCancelled, or RuntimeError naming the layer or the CUDA error.
         """
-        with self.context.activate():
-            while True:
-                try:
-                    return self._run(inputs)
-                except _Replan:
-                    continue
+        self._in_use.acquire()
+        try:
+            with self.context.activate(), marked(self.compiled.name, "request"):
+                while True:
+                    try:
+                        return self._run(inputs, targets)
+                    except Replan:
+                        self._drop_plans()
+        except BaseException as error:
+            raise self._after_failure(error) from error
+        finally:
+            self._end()
 
-    def _run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        key: tuple[Any, ...] = tuple([a.shape for a in inputs])
-        key += tuple([s.shape for s in self.states.values()])
+    def enqueue(
+        self, inputs: Sequence[Any], targets: Sequence[Any]
+    ) -> Callable[[], Results] | None:
+        """Enqueue an inference without waiting for it, when a plan without host work exists for these shapes.
+
+        Returns the function that waits for the end and returns the results (call it exactly once), or None when there is no such
+        plan and :meth:`run` must do it. Raises as :meth:`run`.
+        """
+        segment = self._roots.get(self._key(inputs, targets))
+        if (
+            segment is None
+            or segment.stop < len(self.program.instructions)
+            or not segment.capturable
+            or self.compiled.profile
+            or not self._in_use.acquire(blocking=False)
+        ):
+            return None
+        try:
+            with self.context.activate(), marked(self.compiled.name, "request"):
+                self._begin(segment, inputs)
+                self._run_records(segment)
+                self._give_device_outputs(segment, targets)
+                self._done.record(self.stream)
+        except BaseException as error:
+            failure = self._after_failure(error)
+            self._end()
+            raise failure from error
+        return lambda: self._complete(segment)
+
+    def _complete(self, segment: GpuSegment) -> Results:
+        try:
+            with self.context.activate():
+                self._done.synchronize()
+            results = self._finish(segment)
+            if self.cancelled:
+                # The device cannot stop what it has begun: variables have their new values.
+                raise InferenceCancelled
+            return results
+        except BaseException as error:
+            raise self._after_failure(error) from error
+        finally:
+            self._end()
+
+    def _run(self, inputs: Sequence[Any], targets: Sequence[Any]) -> Results:
+        key = self._key(inputs, targets)
         segment = self._roots.get(key)
         if segment is None:
-            segment = self._plan_root(key, inputs)
+            segment = self._plan_root(key, inputs, targets)
         else:
             self._roots.move_to_end(key)
-        for staging, number, array in zip(self._inputs, self.program.inputs, inputs, strict=True):
-            tensor = segment.tensors[number]
-            if tensor.nbytes:
-                self._stage_input(staging, tensor, array)
-        try:
+        self.times.clear()
+        self._begin(segment, inputs)
+        self._run_records(segment)
+        while segment.stop < len(self.program.instructions):
+            segment = self._continue(segment)
             self._run_records(segment)
-            while segment.stop < len(self.program.instructions):
-                segment = self._continue(segment)
-                self._run_records(segment)
-            self.stream.synchronize()
-        except BaseException:
-            for state in self.states.values():
-                state.discard()
-            raise
-        for state in self.states.values():
-            state.commit()
+        self._give_device_outputs(segment, targets)
+        self.stream.synchronize()
+        return self._finish(segment)
+
+    def _key(self, inputs: Sequence[Any], targets: Sequence[Any]) -> tuple[Any, ...]:
+        """What a plan depends on: sizes, which inputs and outputs lie in device memory, and variables."""
+        key: tuple[Any, ...] = tuple([a.shape for a in inputs])
+        key += tuple([type(a) is np.ndarray for a in inputs])
+        key += tuple([t is None for t in targets])
+        return key + tuple([s.key for s in self.states.values()])
+
+    def _begin(self, segment: GpuSegment, inputs: Sequence[Any]) -> None:
+        """Bring the inputs to where the records expect them."""
+        for index, number in enumerate(self.program.inputs):
+            tensor = segment.tensors[number]
+            if tensor.nbytes and index not in segment.device_inputs:
+                self._stage_input(self._inputs[index], tensor, inputs[index])
+        if segment.device_inputs:
+            self._take_device_inputs(segment, inputs)
+
+    def _finish(self, segment: GpuSegment) -> Results:
+        """After the device has ended: new values of variables, and the outputs."""
+        for name, shape in segment.assigned.items():
+            self.states[name].commit(shape)
         return [
-            self._output(staging, segment, n)
-            for staging, n in zip(self._outputs, self.program.outputs, strict=True)
+            None if i in segment.device_outputs else self._output(self._outputs[i], segment, number)
+            for i, number in enumerate(self.program.outputs)
         ]
-
-    @staticmethod
-    def _stage_input(staging: _Staging, tensor: DeviceTensor, array: np.ndarray) -> None:
-        view = staging.view(tensor.nbytes)
-        if tensor.storage.bitwidth < 8:
-            view[:] = to_storage(array, tensor.storage)
-        else:
-            np.copyto(
-                view.view(tensor.storage.host_dtype).reshape(tensor.shape), array, casting="unsafe"
-            )
-
-    def _output(self, staging: _Staging, segment: GpuSegment, number: int) -> np.ndarray:
-        constant = self.program.tensors[number].constant
-        if constant is not None:
-            return constant
-        tensor = segment.tensors[number]
-        if not tensor.nbytes:
-            return np.empty(tensor.shape, tensor.type.host_dtype)
-        return from_storage(staging.view(tensor.nbytes), tensor.storage, tensor.shape)
 
     def _run_records(self, segment: GpuSegment) -> None:
         if self.cancelled:
             raise InferenceCancelled
-        stream = self.stream.ptr
-        if self.compiled.profile:
-            self._run_timed(segment, stream)
-            return
         if segment.graph is not None:
-            segment.graph.launch(self.stream)
-            self.graph_launches += 1
-            return
-        segment.runs += 1
-        if segment.runs == 2 and self.compiled.use_graphs and segment.capturable:
-            self._capture(segment, stream)
-            segment.graph.launch(self.stream)
-            self.graph_launches += 1
-            return
-        for record in segment.records:
-            try:
-                record.run(stream)
-            except (InferenceCancelled, _Replan):
-                raise
-            except Exception as error:
-                raise self._failed(record, error) from error
+            self._launch(segment)
+        elif self.compiled.profile:
+            self._run_timed(segment)
+        else:
+            segment.runs += 1
+            if segment.runs > 1 and self.compiled.use_graphs and self._capture(segment):
+                self._launch(segment)
+            else:
+                for record in segment.records:
+                    self._run_record(record)
 
-    def _capture(self, segment: GpuSegment, stream: int) -> None:
+    def _run_record(self, record: Record) -> None:
+        """The one place where records run eagerly, hence the range that profilers show for an operation."""
+        push_range(record.name, "op")
+        try:
+            record.run(self.stream.ptr)
+        except (InferenceCancelled, Replan):
+            raise
+        except Exception as error:
+            raise RuntimeError(f"'{record.name}' failed: {error}") from error
+        finally:
+            pop_range()
+
+    def _launch(self, segment: GpuSegment) -> None:
+        self._graphs.move_to_end(id(segment))
+        segment.graph.launch(self.stream)
+        self.graph_launches += 1
+
+    def _capture(self, segment: GpuSegment) -> bool:
+        """Make the graph of a segment. Returns False when it cannot have one; nothing has run then."""
+        if not segment.capturable or self.compiled.graph_limit < 1:
+            return False
         self.stream.begin_capture()
         try:
             for record in segment.records:
-                record.run(stream)
-        finally:
-            graph = self.stream.end_capture()
-        segment.graph = graph
+                record.run(self.stream.ptr)
+        except Exception:
+            self._abandon_capture()
+            segment.capture_failed = True
+            return False
+        try:
+            segment.graph = self.stream.end_capture()
+        except Exception:
+            segment.capture_failed = True
+            return False
+        self._graphs[id(segment)] = segment
+        if len(self._graphs) > self.compiled.graph_limit:
+            _, oldest = self._graphs.popitem(last=False)
+            oldest.graph, oldest.runs = None, 0
+        return True
 
-    def _run_timed(self, segment: GpuSegment, stream: int) -> None:
+    def _abandon_capture(self) -> None:
+        try:
+            self.stream.end_capture()
+        except Exception:
+            return  # the capture was invalidated, which is why it is abandoned
+
+    def _run_timed(self, segment: GpuSegment) -> None:
+        """Run record by record and add up what each instruction takes: device time by events, host work by the clock."""
+        module = cupy()
+        timed: list[tuple[int, Any, Any]] = []
         for record in segment.records:
-            begin = time.perf_counter()
-            try:
-                record.run(stream)
-                self.stream.synchronize()
-            except (InferenceCancelled, _Replan):
-                raise
-            except Exception as error:
-                raise self._failed(record, error) from error
-            took = time.perf_counter() - begin
-            if record.instruction >= 0:
-                self.times[record.instruction] = self.times.get(record.instruction, 0.0) + took
+            begun = time.perf_counter()
+            before, after = module.cuda.Event(), module.cuda.Event()
+            before.record(self.stream)
+            self._run_record(record)
+            after.record(self.stream)
+            if record.capturable:
+                timed.append((record.instruction, before, after))
+            else:
+                self._add_time(record.instruction, time.perf_counter() - begun)
+        self.stream.synchronize()
+        for instruction, before, after in timed:
+            self._add_time(instruction, module.cuda.get_elapsed_time(before, after) / 1e3)
 
-    def _failed(self, record: Any, error: Exception) -> RuntimeError:
-        return RuntimeError(f"GPU.{self.context.index}: '{record.name}' failed: {error}")
+    def _add_time(self, instruction: int, seconds: float) -> None:
+        self.times[instruction] = self.times.get(instruction, 0.0) + seconds
 
-    def _plan_root(self, key: Any, inputs: Sequence[np.ndarray]) -> GpuSegment:
+    def _after_failure(self, error: BaseException) -> BaseException:
+        """Bring the job back to rest and say what users are told."""
+        alive = self._settle()
+        if isinstance(error, InferenceCancelled) or not isinstance(error, Exception):
+            return error
+        text = f"GPU.{self.context.index}: {error}"
+        if not alive:
+            # Graphs and plans belong to a context that CUDA has given up.
+            self._graphs.clear()
+            self._roots.clear()
+            text += " (the device is lost; CUDA needs a new process to use it again)"
+        return RuntimeError(text)
+
+    # ---- planning ---------------------------------------------------------------------------------------------------
+    def _plan_root(self, key: Any, inputs: Sequence[Any], targets: Sequence[Any]) -> GpuSegment:
         values: dict[int, Value] = {}
         for number, info in enumerate(self.program.tensors):
             if info.constant is not None:
@@ -401,43 +400,81 @@ class GpuExecutor:
             values[number] = Value(
                 self.program.tensors[number].value.type, PartialShape.of(array.shape)
             )
-        segment = plan_gpu_segment(self, GpuSegment(0, 0, 0, values, {}), None)
+        root = GpuSegment(0, 0, 0, values, {})
+        root.device_inputs = tuple(
+            i for i, array in enumerate(inputs) if type(array) is not np.ndarray
+        )
+        root.device_outputs = tuple(i for i, target in enumerate(targets) if target is not None)
+        segment = self._plan(root, None)
         self._roots[key] = segment
         if len(self._roots) > MAX_PLANS:
-            self._roots.popitem(last=False)
+            self._forget(self._roots.popitem(last=False)[1])
         return segment
+
+    def _plan(self, segment: GpuSegment, parent: GpuSegment | None) -> GpuSegment:
+        # One job at a time: lowerings prepare weights that all jobs share.
+        with self.compiled.planning, marked(self.compiled.name, "model"):
+            return plan_gpu_segment(self, segment, parent)
+
+    def _forget(self, segment: GpuSegment) -> None:
+        """Drop the graphs of a plan and of its continuations."""
+        for found in _tree(segment):
+            self._graphs.pop(id(found), None)
+
+    def prepare(self) -> None:
+        """Plan at the upper bounds: allocates what inferences need, and compiles the kernels.
+
+        Does nothing for a model whose inputs have no upper bounds, and when the operations do not take all bounds together.
+        """
+        shapes = [self.program.tensors[n].value.upper_sizes for n in self.program.inputs]
+        bounds = [self.program.tensors[n].bound for n in self.program.inputs]
+        if any(s is None for s in shapes) or any(b is None for b in bounds):
+            return
+        inputs = [np.broadcast_to(np.uint8(0), s) for s in shapes if s is not None]
+        targets = [None] * len(self.program.outputs)
+        with self.context.activate():
+            for _ in range(2):  # the second time if memory moved
+                try:
+                    self._plan_root(self._key(inputs, targets), inputs, targets)
+                    return
+                except Replan:
+                    self._drop_plans()
 
     # ---- boundaries -------------------------------------------------------------------------------------------------
     def _continue(self, segment: GpuSegment) -> GpuSegment:
         """The segment after ``segment`` for the data of this run: read back once, then look up or plan."""
         instruction = self.program.instructions[segment.stop]
-        arrays = [
-            self._host_array(self.tensor(segment, n), self.stream.ptr) for n in instruction.inputs
-        ]
-        if segment.deciding is None:
-            self._classify(segment, instruction, arrays)
-        assert segment.deciding is not None
-        key: Any = tuple(
-            [
-                (a.shape, a.tobytes())
-                for n, a in zip(instruction.inputs, arrays)
-                if n in segment.deciding
-            ]
+        # Once it is known which inputs decide about shapes, the others stay where they are.
+        read = (
+            instruction.inputs
+            if segment.deciding is None or segment.runs_boundary
+            else segment.deciding
         )
+        arrays = {
+            n: self._host_array(n, self.tensor(segment, n), self.stream.ptr)
+            for n in dict.fromkeys(read)
+        }
+        if segment.deciding is None:
+            self._classify(segment, instruction, [arrays[n] for n in instruction.inputs])
+        assert segment.deciding is not None
+        key: Any = tuple([(arrays[n].shape, arrays[n].tobytes()) for n in segment.deciding])
         if segment.runs_boundary:
-            segment.pending[:] = evaluate_on_host(instruction.node, arrays)
+            segment.pending[:] = evaluate_on_host(
+                instruction.node, [arrays[n] for n in instruction.inputs]
+            )
             key = (key, tuple([r.shape for r in segment.pending]))
         child = segment.children.get(key)
         if child is None:
             child = self._plan_child(segment, instruction, arrays)
             if len(segment.children) >= MAX_PLANS:
-                segment.children.pop(next(iter(segment.children)))
+                self._forget(segment.children.pop(next(iter(segment.children))))
             segment.children[key] = child
         return child
 
     def _classify(
         self, segment: GpuSegment, instruction: Instruction, arrays: Sequence[np.ndarray]
     ) -> None:
+        """Find out whether the shapes after a boundary follow from few values, or the operation itself must run here."""
         segment.deciding, segment.runs_boundary = (), True
         if instruction.bodies:
             return
@@ -454,7 +491,7 @@ class GpuExecutor:
             segment.runs_boundary = False
 
     def _plan_child(
-        self, segment: GpuSegment, instruction: Instruction, arrays: Sequence[np.ndarray]
+        self, segment: GpuSegment, instruction: Instruction, arrays: Mapping[int, np.ndarray]
     ) -> GpuSegment:
         values = dict(segment.values)
         start = segment.stop
@@ -466,13 +503,17 @@ class GpuExecutor:
                 )
         else:
             assert segment.deciding is not None
-            for number, array in zip(instruction.inputs, arrays, strict=True):
-                if number in segment.deciding and self.program.tensors[number].constant is None:
-                    known = array.astype(values[number].type.host_dtype)
-                    values[number] = Value(values[number].type, PartialShape.of(array.shape), known)
+            for number in segment.deciding:
+                if self.program.tensors[number].constant is None:
+                    known = arrays[number].astype(values[number].type.host_dtype)
+                    values[number] = Value(values[number].type, PartialShape.of(known.shape), known)
         child = GpuSegment(segment.depth + 1, start, start, values, dict(segment.tensors))
-        return plan_gpu_segment(self, child, segment)
+        child.assigned = dict(segment.assigned)
+        child.device_outputs = segment.device_outputs
+        return self._plan(child, segment)
 
 
-def _copy(target: int, source: int, nbytes: int, kind: int, stream: int) -> None:
-    cupy().cuda.runtime.memcpyAsync(target, source, nbytes, kind, stream)
+def _tree(segment: GpuSegment) -> Iterator[GpuSegment]:
+    yield segment
+    for child in segment.children.values():
+        yield from _tree(child)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.model import Model
-from ovgpu.plugins.gpu.device import DeviceUnavailable, device_info, usable_devices
+from ovgpu.plugins.gpu.device import (
+    DEFAULT_GRAPH_LIMIT,
+    DeviceUnavailable,
+    device_info,
+    usable_devices,
+)
 from ovgpu.plugins.gpu.registry import find_lowering
 from ovgpu.plugins.plugin import CompiledPlugin, Plugin
 from ovgpu.plugins.properties import (
@@ -16,8 +21,12 @@ from ovgpu.plugins.properties import (
     PropertyTable,
     common_properties,
     parse_bool,
+    parse_natural,
     type_parser,
 )
+
+if TYPE_CHECKING:
+    from ovgpu.inference.remote import RemoteContext
 
 
 def _device_type() -> Any:
@@ -63,6 +72,8 @@ class GpuPlugin(Plugin):
                     mutability=RO,
                 ),
                 Property("OVGPU_CUDA_GRAPHS", parse_bool, True),
+                # Graphs that each job keeps, the least recently used go first.
+                Property("OVGPU_CUDA_GRAPH_LIMIT", parse_natural, DEFAULT_GRAPH_LIMIT),
             ],
         )
 
@@ -104,6 +115,14 @@ class GpuPlugin(Plugin):
         from ovgpu.plugins.gpu.compiled import CompiledGpu
 
         return CompiledGpu(model, dict(config), self._index(config))
+
+    def create_context(self, properties: Mapping[str, Any]) -> RemoteContext:
+        """Device memory for users: the context of the device that ``DEVICE_ID`` names."""
+        from ovgpu.plugins.gpu.remote import GpuRemoteContext
+
+        return GpuRemoteContext.of(self._index(properties))
+
+    get_default_context = create_context
 
     def _index(self, config: Mapping[str, Any]) -> int:
         """The device that the configuration names. Raises DeviceUnavailable with what to do when it cannot be used."""

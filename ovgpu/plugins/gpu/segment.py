@@ -41,7 +41,13 @@ class GpuSegment:
     records: list[Record] = field(default_factory=list)
     #: CUDA graph of the records, once captured.
     graph: Any = None
+    capture_failed: bool = False
     runs: int = 0
+    #: Sizes of the variables that records up to here have written, by name.
+    assigned: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    #: Inputs (of the first segment) and outputs that are not staged on the host: the user's are in device memory.
+    device_inputs: tuple[int, ...] = ()
+    device_outputs: tuple[int, ...] = ()
     deciding: tuple[int, ...] | None = None
     pending: list[np.ndarray] = field(default_factory=list)
     runs_boundary: bool = False
@@ -49,7 +55,8 @@ class GpuSegment:
 
     @property
     def capturable(self) -> bool:
-        return all(record.capturable for record in self.records)
+        """Whether all is device work that a stream can take without waiting."""
+        return not self.capture_failed and all(record.capturable for record in self.records)
 
 
 class GpuSegmentPlanner:
@@ -266,7 +273,7 @@ class GpuSegmentPlanner:
         inputs = [executor.tensor(segment, n) for n in instruction.inputs]
         outputs = [segment.tensors[n] for n in instruction.outputs]
         if name == "Assign":
-            executor.encode_assign(encoder, instruction, inputs[0])
+            executor.encode_assign(encoder, segment, instruction, inputs[0])
         elif name == "ReadValue":
             executor.encode_read_value(encoder, instruction, inputs, outputs[0])
         elif index in self.skipped:

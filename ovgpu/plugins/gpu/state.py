@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,23 +19,39 @@ from ovgpu.plugins.plugin import State
 
 
 class DeviceState(State):
-    """One variable: its current value, and the one that an inference is about to leave behind.
+    """One variable: two buffers that change roles with each inference that succeeds.
 
-    Two buffers at fixed addresses: Assign writes ``staged``, and the last records of an inference copy it to ``current``, so
-    that a failed inference leaves the old value and CUDA graphs stay valid.
+    ReadValue reads one buffer, Assign writes the other, and the host turns them round when the inference has ended. So a
+    failed inference leaves the old value whatever it had already written, and no value is copied to commit it. Plans hold
+    the addresses of one of the two roles: :attr:`key` is part of what they are looked up by.
+
+    Args:
+        before_move: called before buffers are replaced: waits for work that uses them and drops plans that point there.
     """
 
-    def __init__(self, context: DeviceContext, info: VariableInfo, storage: Type) -> None:
+    def __init__(
+        self,
+        context: DeviceContext,
+        info: VariableInfo,
+        storage: Type,
+        before_move: Callable[[], None],
+    ) -> None:
         self.name = info.variable_id
         self.type = info.data_type
         self.partial_shape = info.data_shape
         self.storage = storage
+        #: Sizes of the current value; None before the first Assign: ReadValue yields its initial value.
         self.shape: tuple[int, ...] | None = None
-        self.staged_shape: tuple[int, ...] | None = None
         self._context = context
+        self._before_move = before_move
         self._capacity = 0
-        self._current: Any = None
-        self._staged: Any = None
+        self._buffers: list[Any] = []
+        self._front = 0
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What plans depend on: the sizes, and which buffer holds the value."""
+        return (self.shape, self._front)
 
     @property
     def smallest_shape(self) -> tuple[int, ...]:
@@ -42,53 +60,50 @@ class DeviceState(State):
 
     @property
     def current(self) -> int:
-        return self._current.ptr
+        """Address of the value."""
+        return self._buffers[self._front].ptr
 
     @property
-    def staged(self) -> int:
-        return self._staged.ptr
+    def next(self) -> int:
+        """Address where Assign writes."""
+        return self._buffers[1 - self._front].ptr
 
     @property
-    def staged_bytes(self) -> int:
-        assert self.staged_shape is not None
-        return self.storage.storage_bytes(int(np.prod(self.staged_shape, dtype=np.int64)))
+    def device_bytes(self) -> int:
+        return 2 * self._capacity
 
-    def stage(self, shape: tuple[int, ...], nbytes: int, bound: int | None) -> bool:
-        """Announce the next value while planning. Returns whether buffers moved (plans are void then)."""
-        self.staged_shape = shape
-        return self._grow(nbytes, bound)
-
-    def _grow(self, nbytes: int, bound: int | None) -> bool:
-        if self._current is not None and nbytes <= self._capacity:
+    def reserve(self, nbytes: int, bound: int | None) -> bool:
+        """Make both buffers at least so large. Returns whether they moved (plans are void then)."""
+        if self._buffers and nbytes <= self._capacity:
             return False
-        moved = self._current is not None
-        kept = self._read_bytes() if moved and self.shape is not None else None
-        self._capacity = (
+        capacity = (
             align(bound)
             if bound is not None and bound >= nbytes
             else max(next_power_of_two(nbytes), 256)
         )
-        self._current = self._context.allocate(self._capacity)
-        self._staged = self._context.allocate(self._capacity)
-        if kept is not None and kept.nbytes:
-            cupy().cuda.runtime.memcpy(self._current.ptr, kept.ctypes.data, kept.nbytes, 1)
+        buffers = [self._context.allocate(capacity) for _ in range(2)]
+        moved = bool(self._buffers)
+        if moved:
+            self._before_move()
+            data = self._read_bytes() if self.shape is not None else None
+            if data is not None and data.nbytes:
+                cupy().cuda.runtime.memcpy(
+                    buffers[self._front].ptr, data.ctypes.data, data.nbytes, 1
+                )
+        self._buffers, self._capacity = buffers, capacity
         return moved
 
     def _read_bytes(self) -> np.ndarray:
         assert self.shape is not None
-        data = np.empty(
-            self.storage.storage_bytes(int(np.prod(self.shape, dtype=np.int64))), np.uint8
-        )
+        data = np.empty(self.storage.storage_bytes(math.prod(self.shape)), np.uint8)
         if data.nbytes:
-            cupy().cuda.runtime.memcpy(data.ctypes.data, self._current.ptr, data.nbytes, 2)
+            cupy().cuda.runtime.memcpy(data.ctypes.data, self.current, data.nbytes, 2)
         return data
 
-    def commit(self) -> None:
-        if self.staged_shape is not None:
-            self.shape, self.staged_shape = self.staged_shape, None
-
-    def discard(self) -> None:
-        self.staged_shape = None
+    def commit(self, shape: tuple[int, ...]) -> None:
+        """What Assign has written is the value now."""
+        self._front = 1 - self._front
+        self.shape = shape
 
     def get(self) -> Tensor:
         if self.shape is None:
@@ -109,11 +124,10 @@ class DeviceState(State):
             )
         data = to_storage(value.host_array(), self.storage)
         with self._context.activate():
-            self._grow(data.nbytes, None)
+            self.reserve(data.nbytes, None)
             if data.nbytes:
-                cupy().cuda.runtime.memcpy(self._current.ptr, data.ctypes.data, data.nbytes, 1)
+                cupy().cuda.runtime.memcpy(self.current, data.ctypes.data, data.nbytes, 1)
         self.shape = shape
 
     def reset(self) -> None:
         self.shape = None
-        self.staged_shape = None

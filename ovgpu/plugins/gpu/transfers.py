@@ -1,0 +1,238 @@
+"""Records of the executor itself: copies between the host and the arena, variables, operations that the host computes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ovgpu.execution.memory import align
+from ovgpu.plugins.cpu.evaluate import evaluate as evaluate_on_host
+from ovgpu.plugins.cpu.program import Instruction
+from ovgpu.plugins.gpu.context import from_storage, to_storage
+from ovgpu.plugins.gpu.device import cupy
+from ovgpu.plugins.gpu.encoder import Encoder
+from ovgpu.plugins.gpu.registry import DeviceTensor
+from ovgpu.plugins.gpu.segment import GpuSegment
+from ovgpu.plugins.gpu.staging import Replan, Staging
+
+if TYPE_CHECKING:
+    from ovgpu.graph.element_type import Type
+    from ovgpu.plugins.cpu.program import Program
+    from ovgpu.plugins.gpu.state import DeviceState
+
+#: Bytes of known values that one launch carries as arguments.
+INLINE_BYTES = 1024
+
+HOST_TO_DEVICE, DEVICE_TO_HOST, DEVICE_TO_DEVICE = 1, 2, 3
+
+
+def copy_async(target: int, source: int, nbytes: int, kind: int, stream: int) -> None:
+    """Enqueue a copy."""
+    cupy().cuda.runtime.memcpyAsync(target, source, nbytes, kind, stream)
+
+
+def view_of(tensor: DeviceTensor, owner: Any) -> Any:
+    """A CuPy array over a tensor's memory, which ``owner`` keeps alive."""
+    module = cupy()
+    memory = module.cuda.UnownedMemory(tensor.address, max(tensor.nbytes, 1), owner)
+    pointer = module.cuda.MemoryPointer(memory, 0)
+    return module.ndarray(tensor.shape, tensor.storage.host_dtype, pointer)
+
+
+class Transfers:
+    """What :class:`~ovgpu.plugins.gpu.executor.GpuExecutor` puts between the records of operations."""
+
+    program: Program
+    stream: Any
+    states: dict[str, DeviceState]
+    _inputs: list[Staging]
+    _outputs: list[Staging]
+
+    def storage(self, number: int) -> Type:
+        """Element type of a tensor in device memory."""
+        raise NotImplementedError
+
+    def tensor(self, segment: GpuSegment, number: int) -> DeviceTensor:
+        """A tensor as instructions read it."""
+        raise NotImplementedError
+
+    # ---- inputs and outputs -----------------------------------------------------------------------------------------
+    def encode_inputs(self, encoder: Encoder, segment: GpuSegment) -> None:
+        """Copies of the inputs from staging memory to the arena, but for those that come from device memory."""
+        for index, (staging, number) in enumerate(
+            zip(self._inputs, self.program.inputs, strict=True)
+        ):
+            tensor = segment.tensors[number]
+            if tensor.nbytes and index not in segment.device_inputs:
+                source = staging.reserve(tensor.nbytes, self._bound(number))
+                encoder.enqueue(
+                    "upload",
+                    partial(copy_async, tensor.address, source, tensor.nbytes, HOST_TO_DEVICE),
+                )
+
+    def encode_outputs(self, encoder: Encoder, segment: GpuSegment) -> None:
+        """Copies of the outputs to staging memory, but for those that stay in device memory."""
+        for index, (staging, number) in enumerate(
+            zip(self._outputs, self.program.outputs, strict=True)
+        ):
+            tensor = self.tensor(segment, number)
+            if tensor.nbytes and not tensor.constant and index not in segment.device_outputs:
+                target = staging.reserve(tensor.nbytes, self._bound(number))
+                encoder.enqueue(
+                    "download",
+                    partial(copy_async, target, tensor.address, tensor.nbytes, DEVICE_TO_HOST),
+                )
+
+    def _bound(self, number: int) -> int | None:
+        """Bytes of a tensor in device memory at its upper bounds; None when it has none."""
+        info = self.program.tensors[number]
+        upper = info.value.upper_sizes if info.bound is not None else None
+        if upper is None:
+            return None
+        return align(max(self.storage(number).storage_bytes(math.prod(upper)), 256))
+
+    def _take_device_inputs(self, segment: GpuSegment, inputs: Sequence[Any]) -> None:
+        """Enqueue the copies of inputs that lie in device memory to their places in the arena."""
+        for index in segment.device_inputs:
+            tensor = segment.tensors[self.program.inputs[index]]
+            if tensor.nbytes:
+                self._copy_on_device(view_of(tensor, self), inputs[index])
+
+    def _give_device_outputs(self, segment: GpuSegment, targets: Sequence[Any]) -> None:
+        """Enqueue the copies of outputs to the user's device memory.
+
+        Raises RuntimeError when the memory has another shape than the result.
+        """
+        for index in segment.device_outputs:
+            tensor = self.tensor(segment, self.program.outputs[index])
+            target = targets[index].resized(tensor.shape)
+            if tensor.nbytes:
+                self._copy_on_device(target, view_of(tensor, self))
+
+    def _copy_on_device(self, target: Any, source: Any) -> None:
+        same = target.dtype == source.dtype
+        if same and target.flags.c_contiguous and source.flags.c_contiguous:
+            copy_async(
+                target.data.ptr, source.data.ptr, target.nbytes, DEVICE_TO_DEVICE, self.stream.ptr
+            )
+        else:
+            with self.stream:
+                cupy().copyto(target, source.reshape(target.shape), casting="unsafe")
+
+    @staticmethod
+    def _stage_input(staging: Staging, tensor: DeviceTensor, array: np.ndarray) -> None:
+        view = staging.view(tensor.nbytes)
+        if tensor.storage.bitwidth < 8:
+            view[:] = to_storage(array, tensor.storage)
+        else:
+            np.copyto(
+                view.view(tensor.storage.host_dtype).reshape(tensor.shape), array, casting="unsafe"
+            )
+
+    def _output(self, staging: Staging, segment: GpuSegment, number: int) -> np.ndarray:
+        constant = self.program.tensors[number].constant
+        if constant is not None:
+            return constant
+        tensor = segment.tensors[number]
+        if not tensor.nbytes:
+            return np.empty(tensor.shape, tensor.type.host_dtype)
+        return from_storage(staging.view(tensor.nbytes), tensor.storage, tensor.shape)
+
+    # ---- values that the host knows ---------------------------------------------------------------------------------
+    def encode_known(self, encoder: Encoder, tensor: DeviceTensor) -> None:
+        """Write a value that is known while planning to its place: as kernel arguments, so that graphs hold it."""
+        assert tensor.known is not None
+        data = to_storage(tensor.known, tensor.storage)
+        for start in range(0, data.nbytes, INLINE_BYTES):
+            part = np.zeros(INLINE_BYTES, np.uint8)
+            piece = data[start : start + INLINE_BYTES]
+            part[: piece.nbytes] = piece
+            packed = part.view([("bytes", np.uint8, INLINE_BYTES)])
+            encoder.launch(
+                "store.cu",
+                "store_bytes",
+                1,
+                256,
+                (np.uint64(tensor.address + start), packed, np.int32(piece.nbytes)),
+            )
+
+    def encode_pending(
+        self, encoder: Encoder, parent: GpuSegment, targets: Sequence[DeviceTensor]
+    ) -> None:
+        """Upload what the boundary before this segment computed on the host."""
+
+        def upload(stream: int) -> None:
+            for tensor, array in zip(targets, parent.pending, strict=True):
+                self._upload(tensor, array, stream)
+
+        encoder.host("upload", upload)
+
+    # ---- variables --------------------------------------------------------------------------------------------------
+    def encode_assign(
+        self, encoder: Encoder, segment: GpuSegment, instruction: Instruction, source: DeviceTensor
+    ) -> None:
+        state = self.states[instruction.node.variable_id]  # type: ignore[attr-defined]
+        if state.reserve(source.nbytes, self._bound(instruction.inputs[0])):
+            raise Replan
+        segment.assigned[state.name] = source.shape
+        encoder.copy(state.next, source.address, source.nbytes)
+
+    def encode_read_value(
+        self,
+        encoder: Encoder,
+        instruction: Instruction,
+        inputs: Sequence[DeviceTensor],
+        out: DeviceTensor,
+    ) -> None:
+        state = self.states[instruction.node.variable_id]  # type: ignore[attr-defined]
+        if state.shape is not None:
+            encoder.copy(out.address, state.current, out.nbytes)
+        elif inputs:
+            encoder.copy(out.address, inputs[0].address, out.nbytes)
+        else:
+            encoder.fill(out.address, 0, out.nbytes)
+
+    # ---- operations on the host -------------------------------------------------------------------------------------
+    def encode_host(
+        self,
+        encoder: Encoder,
+        instruction: Instruction,
+        inputs: Sequence[DeviceTensor],
+        outputs: Sequence[DeviceTensor],
+    ) -> None:
+        """Let the CPU compute an operation that has no lowering: copies there and back."""
+
+        def run(stream: int) -> None:
+            arrays = [
+                self._host_array(n, t, stream)
+                for n, t in zip(instruction.inputs, inputs, strict=True)
+            ]
+            results = evaluate_on_host(instruction.node, arrays)
+            for tensor, array in zip(outputs, results, strict=True):
+                self._upload(tensor, array, stream)
+
+        encoder.host("host", run)
+
+    def _host_array(self, number: int, tensor: DeviceTensor, stream: int) -> np.ndarray:
+        """A tensor's elements on the host, in the host dtype of its type; waits for the stream unless they are known."""
+        constant = self.program.tensors[number].constant
+        known = constant if constant is not None else tensor.known
+        if known is not None:
+            return known.astype(tensor.type.host_dtype, copy=False)
+        data = np.empty(tensor.nbytes, np.uint8)
+        if data.nbytes:
+            copy_async(data.ctypes.data, tensor.address, data.nbytes, DEVICE_TO_HOST, stream)
+            cupy().cuda.runtime.streamSynchronize(stream)
+        array = from_storage(data, tensor.storage, tensor.shape)
+        return array.astype(tensor.type.host_dtype, copy=False)
+
+    def _upload(self, tensor: DeviceTensor, array: np.ndarray, stream: int) -> None:
+        data = to_storage(array, tensor.storage)
+        if data.nbytes:
+            copy_async(tensor.address, data.ctypes.data, data.nbytes, HOST_TO_DEVICE, stream)
+            # `data` must live until the copy has read it.
+            cupy().cuda.runtime.streamSynchronize(stream)

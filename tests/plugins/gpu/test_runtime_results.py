@@ -1,0 +1,140 @@
+"""Whole models on the device give what they give on the CPU, whatever the schedule of the streams."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from plugins.gpu.runtime_models import (
+    CASES,
+    accumulated,
+    appended,
+    assert_same,
+    compile_gpu,
+    cpu_request,
+    dense,
+    reals,
+)
+
+import ovgpu as ov
+
+pytestmark = pytest.mark.gpu_sim
+
+
+@pytest.mark.gpu_sim(policy=["lazy", "random:1"])
+@pytest.mark.parametrize(("name", "build", "inputs"), CASES, ids=[c[0] for c in CASES])
+def test_same_as_cpu(name, build, inputs):
+    model = build()
+    expected, actual = cpu_request(model), compile_gpu(model).create_infer_request()
+    for values in [*inputs, *inputs]:
+        assert_same(actual.infer(values), expected.infer(values))
+
+
+@pytest.mark.parametrize(("name", "build", "inputs"), CASES, ids=[c[0] for c in CASES])
+def test_half_precision(name, build, inputs):
+    model = build()
+    expected = cpu_request(model)
+    actual = compile_gpu(model, {"INFERENCE_PRECISION_HINT": "f16"}).create_infer_request()
+    for values in inputs:
+        assert_same(actual.infer(values), expected.infer(values), 2e-2)
+
+
+@pytest.mark.gpu_sim(check=True)
+@pytest.mark.parametrize(("name", "build", "inputs"), CASES, ids=[c[0] for c in CASES])
+def test_checked(name, build, inputs):
+    request = compile_gpu(build()).create_infer_request()
+    for values in [*inputs, *inputs]:
+        request.infer(values)
+
+
+def test_states_are_read_set_and_reset():
+    model = appended()
+    expected, actual = cpu_request(model), compile_gpu(model).create_infer_request()
+    for request in (expected, actual):
+        request.infer([reals(2, 3)])
+        request.infer([reals(1, 3, seed=1)])
+    (want,), (got,) = expected.query_state(), actual.query_state()
+    np.testing.assert_array_equal(got.state.data, want.state.data)
+    for request in (expected, actual):
+        (state,) = request.query_state()
+        state.state = ov.Tensor(reals(40, 3, seed=2))  # larger than the buffers: plans are made anew
+    assert_same(actual.infer([reals(1, 3)]), expected.infer([reals(1, 3)]))
+    for request in (expected, actual):
+        request.reset_state()
+    for rows in (2, 1, 2):
+        assert_same(actual.infer([reals(rows, 3)]), expected.infer([reals(rows, 3)]))
+
+
+def test_states_after_known_plans():
+    """A plan that is used again writes the variable's size again."""
+    model = appended()
+    expected, actual = cpu_request(model), compile_gpu(model).create_infer_request()
+    for _ in range(4):
+        for request in (expected, actual):
+            request.reset_state()
+        for rows in (1, 1, 2, 1):
+            assert_same(actual.infer([reals(rows, 3)]), expected.infer([reals(rows, 3)]))
+
+
+def test_requests_have_their_own_variables():
+    compiled = compile_gpu(accumulated())
+    first, second = compiled.create_infer_request(), compiled.create_infer_request()
+    ones = np.ones((2, 3), np.float32)
+    for step in range(1, 4):
+        assert first.infer([ones])[0][0, 0] == 10 + step
+    assert second.infer([ones])[0][0, 0] == 11
+
+
+def test_device_names_and_errors():
+    core = ov.Core()
+    assert [d for d in core.available_devices if d.startswith("GPU")] == ["GPU.0", "GPU.1"]
+    for index in (0, 1):
+        compiled = core.compile_model(dense([2, 8]), f"GPU.{index}")
+        assert compiled.get_property("EXECUTION_DEVICES") == [f"GPU.{index}"]
+        assert_same(compiled([reals(2, 8)]), cpu_request(dense([2, 8])).infer([reals(2, 8)]), 2e-2)
+    with pytest.raises(RuntimeError, match=r"GPU\.7.*GPU\.0, GPU\.1"):
+        core.compile_model(dense([2, 8]), "GPU.7")
+    with pytest.raises(RuntimeError):
+        core.compile_model(dense([2, 8]), "GPU.x")
+
+
+def test_export_and_import():
+    from io import BytesIO
+
+    model, values = dense([(1, 6), 8]), [reals(3, 8)]
+    compiled = compile_gpu(model)
+    blob = BytesIO()
+    compiled.export_model(blob)
+    imported = ov.Core().import_model(blob.getvalue(), "GPU.1")
+    assert imported.get_property("EXECUTION_DEVICES") == ["GPU.1"]
+    assert imported.get_property("INFERENCE_PRECISION_HINT") == ov.Type.f32
+    assert_same(imported(values), compiled(values))
+    with pytest.raises(RuntimeError):
+        ov.Core().import_model(b"not a blob", "GPU")
+
+
+def test_cache(tmp_path):
+    core = ov.Core()
+    core.set_property({"CACHE_DIR": str(tmp_path)})
+    path = tmp_path / "model.xml"
+    ov.save_model(dense([2, 8]), path, compress_to_fp16=False)
+    first = core.compile_model(path, "GPU")
+    second = core.compile_model(path, "GPU")
+    assert not first.get_property("LOADED_FROM_CACHE")
+    assert second.get_property("LOADED_FROM_CACHE")
+    assert_same(second([reals(2, 8)]), first([reals(2, 8)]))
+
+
+def test_profiling_names_the_tier():
+    from plugins.gpu.runtime_models import through_host
+
+    compiled = compile_gpu(through_host(), {"PERF_COUNT": True})
+    request = compiled.create_infer_request()
+    for _ in range(3):
+        request.infer([reals(3, 4)])
+    infos = {i.node_type: i for i in request.get_profiling_info()}
+    executed = [i for i in infos.values() if i.status == ov.ProfilingInfo.Status.EXECUTED]
+    assert executed
+    assert all(i.exec_type.startswith(("cuda_f32", "host_f32")) for i in infos.values())
+    host = [i for i in executed if i.exec_type == "host_f32"]
+    assert all(i.real_time.total_seconds() > 0 for i in host)
+    assert compiled.get_property("OVGPU_CUDA_GRAPH_COUNT") == 0
