@@ -73,7 +73,48 @@ def _by_class(name: str, opset: int, **options):
                          output_type="i32", **options)  # fmt: skip
 
 
+def _near_ties():
+    """Scores apart by less than OpenVINO's tolerance, where its comparison contradicts itself and the moves of its sort
+    decide. Few rows go through insertion alone, more through quicksort, runs of sorted classes through heap sort."""
+    steps = np.random.default_rng(11)
+    for images, classes, count, values in (
+        (2, 2, 4, 12),
+        (1, 1, 40, 400),
+        (2, 3, 20, 800),
+        (1, 6, 30, 3000),
+    ):
+        spots = np.arange(count) * 10.0
+        boxes = np.stack([spots, spots, spots + 5, spots + 5], -1)[None].repeat(images, 0)
+        scores = 0.5 + steps.integers(0, values, (images, classes, count)) * 2.5e-7
+        for sort, across, keep in itertools.product(
+            ("score", "classid", "none"), (True, False), (-1, count // 2)
+        ):
+            yield from cases(
+                "multiclass_nms",
+                data(boxes.shape, values=boxes),
+                data(scores.shape, values=scores),
+                opset=9,
+                sort_result_type=sort,
+                sort_result_across_batch=across,
+                keep_top_k=keep,
+                nms_top_k=15,
+                iou_threshold=0.5,
+            )
+
+
+def _at_the_threshold():
+    """An overlap of exactly the threshold drops a box."""
+    boxes, scores = (
+        data([1, 2, 4], values=[[[0, 0, 2, 1], [0, 0, 1, 1]]]),
+        data([1, 1, 2], values=[[[0.9, 0.8]]]),
+    )
+    for eta in (1.0, 0.9):
+        yield from cases("multiclass_nms", boxes, scores, opset=9, iou_threshold=0.5, nms_eta=eta)
+
+
 CASES = [
+    *_near_ties(),
+    *_at_the_threshold(),
     *_non_max_suppressions(),
     *_rotated(),
     *_by_class("multiclass_nms", 8, iou_threshold=0.3),

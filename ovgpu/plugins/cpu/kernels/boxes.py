@@ -84,7 +84,7 @@ def greedy_suppression(
         if eta < 1:
             # The threshold of a candidate is the one in force when its turn comes, against all kept so far.
             values = overlap(best, np.array(kept, np.int64)) if kept else np.zeros(0)
-            if (values > threshold).any():
+            if (values >= threshold if inclusive else values > threshold).any():
                 continue
             kept.append(best)
             if threshold > 0.5:

@@ -17,6 +17,7 @@ from ovgpu.plugins.cpu.kernels.boxes import (
     overlaps,
     rotated_overlaps,
 )
+from ovgpu.plugins.cpu.kernels.introsort import introsort
 from ovgpu.plugins.cpu.registry import kernel
 
 
@@ -243,15 +244,85 @@ class _Found:
         return table, np.concatenate(self.indices)
 
 
-def _sort_rows(
-    table: np.ndarray, indices: np.ndarray, sort: str, images: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rows by score (equal ones by image, class and index), or by class, image and score."""
+#: Scores of OpenVINO's MulticlassNms that differ by less than this are equal when it orders detections.
+_SAME_SCORE = 1e-6
+#: From so many rows on OpenVINO sorts in parallel, in parts that depend on its threads.
+_PARALLEL_ROWS = 500
+
+#: Image, class, index and score of one detection.
+_Detection = tuple[int, int, int, float]
+
+
+def _by_score(a: _Detection, b: _Detection) -> bool:
+    """Whether a comes before b: by image, then score; by class and index where the scores are nearly equal.
+
+    The higher score still wins over a smaller class or index, so of two detections each may come before the other.
+    """
+    if a[0] != b[0]:
+        return a[0] < b[0]
+    return a[3] > b[3] or (abs(a[3] - b[3]) < _SAME_SCORE and a[1:3] < b[1:3])
+
+
+def _by_class(a: _Detection, b: _Detection) -> bool:
+    """The same by image and class before the score."""
+    if a[:2] != b[:2]:
+        return a[:2] < b[:2]
+    return a[3] > b[3] or (abs(a[3] - b[3]) < _SAME_SCORE and a[2] < b[2])
+
+
+def _detection_order(
+    images: np.ndarray, table: np.ndarray, indices: np.ndarray, sort: str
+) -> np.ndarray:
+    """Rows by image, then by score or class ("classid"), as OpenVINO's CPU device orders them.
+
+    Args:
+        images: image of every row, ascending.
+        table: rows (class, score, box), those of a class by descending score.
+        indices: index of the box of every row.
+        sort: "score" or "classid".
+    """
+    classes, scores = table[:, 0], table[:, 1]
+    by_class = sort == "classid"
+    first, second = (-scores, classes) if not by_class else (classes, -scores)
+    order = np.lexsort((indices, second, first, images))
+    by_score = np.lexsort((-scores, images)) if by_class else order
+    gaps = -np.diff(scores[by_score].astype(np.float64))
+    near = (gaps > 0) & (gaps < _SAME_SCORE) & (np.diff(images[by_score]) == 0)
+    if not near.any() or len(order) >= _PARALLEL_ROWS:
+        return order
+    # Only nearly equal scores make the comparison contradict itself, and the moves of the sort matter.
+    detections = list(zip(images.tolist(), classes.tolist(), indices.tolist(), scores.tolist()))
+    rows = {detection[:3]: row for row, detection in enumerate(detections)}
+    introsort(detections, _by_class if by_class else _by_score)
+    return np.array([rows[detection[:3]] for detection in detections])
+
+
+def _order_across(
+    images: np.ndarray, table: np.ndarray, indices: np.ndarray, sort: str
+) -> np.ndarray:
+    """Rows of all images by score (equal ones by image, class and index), or by class, image and score."""
     if sort == "score":
-        order = np.lexsort((indices, table[:, 0], images, -table[:, 1]))
-    else:
-        order = np.lexsort((indices, -table[:, 1], images, table[:, 0]))
-    return table[order], indices[order]
+        return np.lexsort((indices, table[:, 0], images, -table[:, 1]))
+    return np.lexsort((indices, -table[:, 1], images, table[:, 0]))
+
+
+def _joined(
+    found: Iterator[_Found], dtype: np.dtype
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Image of every row, rows and indices of all images, and the number of images."""
+    parts = [image.rows(dtype) for image in found]
+    images = np.repeat(np.arange(len(parts)), [len(indices) for _, indices in parts])
+    table = np.concatenate([p[0] for p in parts]) if parts else np.empty((0, 6), dtype)
+    indices = np.concatenate([p[1] for p in parts]) if parts else np.empty(0, np.int64)
+    return images, table, indices, len(parts)
+
+
+def _best_of_each(images: np.ndarray, keep: int) -> np.ndarray:
+    """Which rows are among the first ``keep`` of their image; all for -1. ``images`` is ascending."""
+    if keep < 0:
+        return np.ones(len(images), bool)
+    place = np.arange(len(images)) - np.searchsorted(images, images)
+    return place < keep
 
 
 def _finish(
@@ -259,25 +330,23 @@ def _finish(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Keep the best of each image, sort, and put the images together.
 
-    Within an image rows are sorted by score in any case; MatrixNms knows no order by class there.
+    Within an image rows are sorted by score in any case; MatrixNms knows no order by class there, nor near ties.
     """
-    tables, index_lists = [], []
     sort, across = attributes["sort_result_type"], attributes["sort_result_across_batch"]
-    for image in found:
-        table, indices = image.rows(dtype)
-        keep = attributes["keep_top_k"]
-        best = descending(table[:, 1])[: keep if keep >= 0 else None]
-        table, indices = table[best], indices[best]
-        if attributes["sorts_classes"] and sort == "classid" and not across:
-            table, indices = _sort_rows(table, indices, sort, np.zeros(len(table)))
-        tables.append(table)
-        index_lists.append(indices)
-    counts = np.array([len(t) for t in tables], types[2].host_dtype)
-    table = np.concatenate(tables) if tables else np.empty((0, 6), dtype)
-    indices = np.concatenate(index_lists) if index_lists else np.empty(0, np.int64)
+    images, table, indices, count = _joined(found, dtype)
+    if attributes["tolerant"]:
+        order = _detection_order(images, table, indices, "score")
+    else:
+        order = np.lexsort((-table[:, 1], images))
+    order = order[_best_of_each(images, attributes["keep_top_k"])]
+    images, table, indices = images[order], table[order], indices[order]
+    counts = np.bincount(images, minlength=count).astype(types[2].host_dtype)
     if sort != "none" and across:
-        images = np.repeat(np.arange(len(counts)), counts)
-        table, indices = _sort_rows(table, indices, sort, images)
+        order = _order_across(images, table, indices, sort)
+        table, indices = table[order], indices[order]
+    elif sort == "classid" and attributes["tolerant"]:
+        order = _detection_order(images, table, indices, sort)
+        table, indices = table[order], indices[order]
     return table, indices[:, None].astype(types[1].host_dtype), counts
 
 
@@ -342,6 +411,7 @@ def multiclass_nms(
                         ),  # type: ignore[misc]
                         iou_threshold,
                         eta=nms_eta,
+                        inclusive=True,
                     ),
                     np.int64,
                 )
@@ -352,7 +422,7 @@ def multiclass_nms(
         "sort_result_type": sort_result_type,
         "sort_result_across_batch": sort_result_across_batch,
         "keep_top_k": keep_top_k,
-        "sorts_classes": True,
+        "tolerant": True,
     }
     return _finish(found(), attributes, boxes.dtype, out_types)
 
@@ -405,6 +475,6 @@ def matrix_nms(
         "sort_result_type": sort_result_type,
         "sort_result_across_batch": sort_result_across_batch,
         "keep_top_k": keep_top_k,
-        "sorts_classes": False,
+        "tolerant": False,
     }
     return _finish(found(), attributes, boxes.dtype, out_types)
