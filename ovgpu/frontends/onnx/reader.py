@@ -51,6 +51,8 @@ _TRANSLATORS = (
     "selection",
     "sequences",
     "contrib",
+    "contrib_attention",
+    "contrib_quantization",
 )
 
 

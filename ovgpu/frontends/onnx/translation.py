@@ -12,7 +12,7 @@ It returns one output, or a tuple of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 OPSET = 16
 
 Translator = Callable[["OnnxOp"], "Output | Sequence | tuple[Output | None, ...]"]
+
+_T = TypeVar("_T", bound=Translator)
 
 _translators: dict[tuple[str, str], list[tuple[int, Translator]]] = {}
 #: Translators of users, by domain and name.
@@ -62,10 +64,10 @@ ELEMENT_TYPES = {
 }
 
 
-def translates(*names: str, since: int = 1, domain: str = "") -> Callable[[Translator], Translator]:
+def translates(*names: str, since: int = 1, domain: str = "") -> Callable[[_T], _T]:
     """Register a translator for ONNX operators from opset ``since`` on."""
 
-    def register(function: Translator) -> Translator:
+    def register(function: _T) -> _T:
         for name in names:
             versions = _translators.setdefault((domain, name), [])
             versions.append((since, function))
