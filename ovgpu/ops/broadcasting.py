@@ -78,8 +78,9 @@ def same_types(a: Value, b: Value) -> Type:
     merged = a.type.merge(b.type)
     check(
         merged is not None,
-        "Arguments do not have the same element type "
-        f"(arg0 element type: {a.type.to_string()}, arg1 element type: {b.type.to_string()}).",
+        "Arguments do not have the same element type (arg0 element type: {}, arg1 element type: {}).",
+        a.type.to_string(),
+        b.type.to_string(),
     )
     assert merged is not None
     return merged
@@ -89,7 +90,8 @@ def check_arithmetic(element_type: Type) -> None:
     """Check that numbers of this type can be computed with."""
     check(
         element_type not in (Type.boolean, Type.string),
-        f"Arguments cannot have {element_type.to_string()} element type.",
+        "Arguments cannot have {} element type.",
+        element_type.to_string(),
     )
 
 
@@ -97,7 +99,9 @@ def check_real(element_type: Type, name: str) -> None:
     """Check that the type is floating-point, or not known yet."""
     check(
         element_type.is_real() or element_type is Type.dynamic,
-        f"{name} takes floating-point elements, got {element_type.to_string()}",
+        "{} takes floating-point elements, got {}",
+        name,
+        element_type.to_string(),
     )
 
 

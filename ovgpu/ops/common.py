@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-
-import numpy as np
 
 from ovgpu.graph import dimension as dims
 from ovgpu.graph import partial_shape as shapes
@@ -57,23 +56,22 @@ def check_integer(value: Value | None, what: str) -> None:
     if value is not None:
         check(
             value.type.is_integral_number() and value.type is not Type.string,
-            f"{what} takes an integer type, not {value.type.to_string()}",
+            "{} takes an integer type, not {}",
+            what,
+            value.type.to_string(),
         )
 
 
 def check_rank(value: Value | None, ranks: Sequence[int], what: str) -> None:
     """Raise OpError unless the rank of ``value`` is unknown or one of ``ranks``."""
-    if value is not None and value.rank is not None:
-        check(
-            value.rank in ranks,
-            f"{what} takes rank {' or '.join(map(str, ranks))}, not {value.rank}",
-        )
+    if value is not None and value.rank is not None and value.rank not in ranks:
+        raise OpError(f"{what} takes rank {' or '.join(map(str, ranks))}, not {value.rank}")
 
 
 def element_count(value: Value) -> int | None:
     """Number of elements of a 0-D or 1-D input, or None when it is not known."""
     sizes = value.shape.static_tuple()
-    return None if sizes is None else int(np.prod(sizes, dtype=np.int64))
+    return None if sizes is None else math.prod(sizes)
 
 
 def product(dimensions: Iterable[Dimension]) -> Dimension:

@@ -45,24 +45,31 @@ def _dims_or_unknown(value: Value, rank: int) -> tuple[Dimension, ...]:
 def _check_operands(data: Value, filters: Value, offset: int, name: str) -> None:
     check(
         data.type.merge(filters.type) is not None,
-        f"Element types for data batch and filters do not match (data batch element type: {data.type.to_string()}, "
-        f"filters element type: {filters.type.to_string()}).",
+        "Element types for data batch and filters do not match (data batch element type: {}, "
+        "filters element type: {}).",
+        data.type.to_string(),
+        filters.type.to_string(),
     )
     check(
         data.rank is None or filters.rank is None or data.rank - 2 == filters.rank - offset,
-        f"Data batch and filters rank do not match (data batch shape: {data.shape}, filters shape: {filters.shape}).",
+        "Data batch and filters rank do not match (data batch shape: {}, filters shape: {}).",
+        data.shape,
+        filters.shape,
     )
     check(
         data.rank is None or 3 <= data.rank <= 5,
-        f"{name}: expected a 3D, 4D or 5D tensor for the input. Got: {data.shape}",
+        "{}: expected a 3D, 4D or 5D tensor for the input. Got: {}",
+        name,
+        data.shape,
     )
 
 
 def _check_channels(channels: Dimension, expected: Dimension) -> None:
     check(
         dims.merge(channels, expected) is not None,
-        f"Data batch channel count ({channels.to_string()}) does not match filter input channel count "
-        f"({expected.to_string()}).",
+        "Data batch channel count ({}) does not match filter input channel count ({}).",
+        channels,
+        expected,
     )
 
 

@@ -84,10 +84,14 @@ class OpError(RuntimeError):
     """An operation was given inputs or attributes that its specification does not allow."""
 
 
-def check(condition: object, message: str) -> None:
-    """Raise :class:`OpError` with ``message`` unless ``condition`` holds."""
+def check(condition: object, message: str, *details: object) -> None:
+    """Raise :class:`OpError` with ``message`` unless ``condition`` holds.
+
+    ``details`` fill the ``{}`` of the message, and only when it is needed: operations of which models have many should
+    pass shapes and dimensions this way.
+    """
     if not condition:
-        raise OpError(message)
+        raise OpError(message.format(*details) if details else message)
 
 
 def _parse_list(text: str, convert: Callable[[str], Any]) -> list[Any]:
@@ -273,14 +277,18 @@ class OpDeclaration:
     @cached_property
     def attributes(self) -> dict[str, Attribute]:
         return {
-            p.name: Attribute(p.name, _annotation_text(p.annotation), p.default, self.infer.__globals__)
+            p.name: Attribute(
+                p.name, _annotation_text(p.annotation), p.default, self.infer.__globals__
+            )
             for p in self.signature.parameters.values()
             if p.kind is inspect.Parameter.KEYWORD_ONLY
         }
 
     def complete_attributes(self, given: dict[str, Any]) -> dict[str, Any]:
         """All attributes in their own types, defaults filled in. Raises OpError for unknown or missing ones."""
-        complete = {}
+        complete: dict[str, Any] = {}
+        if not given and not self.attributes:
+            return complete
         for name, public_name in self.attribute_names.items():
             if public_name in given:
                 given = {**given, name: given[public_name]}
@@ -295,8 +303,8 @@ class OpDeclaration:
             else:
                 default = attribute.default
                 complete[name] = list(default) if isinstance(default, (list, tuple)) else default
-        unknown = given.keys() - complete.keys()
-        if unknown:
+        if not given.keys() <= complete.keys():
+            unknown = given.keys() - complete.keys()
             raise OpError(
                 f"{self.name} ({self.version}) has no attribute {', '.join(sorted(map(repr, unknown)))}; "
                 f"it has {', '.join(self.attributes) or 'none'}"

@@ -37,10 +37,11 @@ def matmul(a: Value, b: Value, *, transpose_a: bool = False, transpose_b: bool =
     inner = left[-1], right[-2 if len(right) > 1 else -1]
     check(
         dimensions.merge(*inner) is not None,
-        f"Incompatible MatMul matrix dimension. First input dimension={inner[0]} and second input dimension={inner[1]}",
+        "Incompatible MatMul matrix dimension. First input dimension={} and second input dimension={}",
+        *inner,
     )
     batch = broadcast_numpy(PartialShape.of(left[:-2]), PartialShape.of(right[:-2]))
-    check(batch is not None, f"Incompatible MatMul batch dimensions: {a.shape} and {b.shape}")
+    check(batch is not None, "Incompatible MatMul batch dimensions: {} and {}", a.shape, b.shape)
     assert batch is not None
     rows = left[-2:-1]
     columns = right[-1:] if len(right) > 1 else []

@@ -39,7 +39,9 @@ def transpose(data: Value, input_order: Value) -> Value:
     count = element_count(input_order)
     check(
         count is None or data.rank is None or count in (0, data.rank),
-        f"Transpose: Input order must have shape [n], where n is the rank of arg ({data.rank}), not {count}",
+        "Transpose: Input order must have shape [n], where n is the rank of arg ({}), not {}",
+        data.rank,
+        count,
     )
     order = input_order.ints()
     if order is None:
@@ -49,7 +51,9 @@ def transpose(data: Value, input_order: Value) -> Value:
     order = order or list(range(data.rank))[::-1]
     check(
         sorted(order) == list(range(data.rank)),
-        f"Permutation {order} is not valid for input shape {data.shape}",
+        "Permutation {} is not valid for input shape {}",
+        order,
+        data.shape,
     )
     return Value(data.type, PartialShape.of([data.dims[i] for i in order]))
 

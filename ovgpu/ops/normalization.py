@@ -22,7 +22,10 @@ def check_axis(axis: int, data: Value, name: str) -> None:
     if data.rank is not None:
         check(
             -data.rank <= axis < data.rank,
-            f"{name}: axis ({axis}) is out of the tensor's rank {data.rank}",
+            "{}: axis ({}) is out of the tensor's rank {}",
+            name,
+            axis,
+            data.rank,
         )
 
 
@@ -66,18 +69,22 @@ def _batch_norm(
         assert merged is not None
         element_type = merged
         check(
-            value.rank in (None, 1), f"BatchNormInference takes 1-D statistics, got {value.shape}"
+            value.rank in (None, 1),
+            "BatchNormInference takes 1-D statistics, got {}",
+            value.shape,
         )
     check_real(element_type, "BatchNormInference")
     check(
         epsilon >= 0,
-        f"BatchNormInference takes an epsilon of at least 0, got {epsilon}",
+        "BatchNormInference takes an epsilon of at least 0, got {}",
+        epsilon,
     )
     if data.rank is None:
         return Value(element_type, PartialShape.dynamic())
     check(
         data.rank >= 2,
-        f"Input argument must have rank of at least 2 (input argument shape: {data.shape}).",
+        "Input argument must have rank of at least 2 (input argument shape: {}).",
+        data.shape,
     )
     channels: Dimension | None = data.dims[1]
     for value in (gamma, beta, mean, variance):
@@ -85,7 +92,8 @@ def _batch_norm(
             channels = dimensions.merge(channels, value.dims[0])
     check(
         channels is not None,
-        f"BatchNormInference: statistics do not fit the {data.dims[1]} channels",
+        "BatchNormInference: statistics do not fit the {} channels",
+        data.dims[1],
     )
     assert channels is not None
     check(

@@ -36,7 +36,8 @@ def _shape_values(data: Value, **_: object) -> np.ndarray | None:
 def _shape_of(data: Value, output_type: Type) -> Value:
     check(
         output_type in (Type.i32, Type.i64),
-        f"ShapeOf yields i32 or i64, not {output_type.to_string()}",
+        "ShapeOf yields i32 or i64, not {}",
+        output_type.to_string(),
     )
     rank = Dimension.dynamic() if data.rank is None else Dimension.static(data.rank)
     return Value(output_type, PartialShape.of([rank]))
@@ -77,6 +78,11 @@ def reshape(data: Value, pattern: Value, *, special_zero: bool) -> Value:
         pattern.rank in (None, 1) or element_count(pattern) == 0,
         "Reshape: the pattern must have rank 1",
     )
+    exact, sizes = pattern.ints(), data.shape.static_tuple()
+    if exact is not None and sizes is not None:
+        reshaped = _reshaped(sizes, exact, special_zero)
+        if reshaped is not None:
+            return Value(data.type, PartialShape.of(reshaped))
     wanted = pattern.intervals
     if wanted is None:
         count = element_count(pattern) if pattern.rank is not None else None
@@ -97,7 +103,7 @@ def reshape(data: Value, pattern: Value, *, special_zero: bool) -> Value:
             result.append(Dimension.dynamic() if data.rank is None else data.dims[index])
             copied.add(index)
         else:
-            check(size.upper >= -1, f"Reshape takes sizes of at least -1, got {size.upper}")
+            check(size.upper >= -1, "Reshape takes sizes of at least -1, got {}", size.upper)
             result.append(Dimension.dynamic() if size.lower < 0 else dimension)
     if None in result:
         others = [d for d in result if d is not None]
@@ -113,9 +119,25 @@ def reshape(data: Value, pattern: Value, *, special_zero: bool) -> Value:
     if given is not None and made is not None:
         check(
             math.prod(given) == math.prod(made),
-            f"Reshape: Requested output shape {list(made)} is incompatible with input shape {list(given)}",
+            "Reshape: Requested output shape {} is incompatible with input shape {}",
+            list(made),
+            list(given),
         )
     return output
+
+
+def _reshaped(sizes: tuple[int, ...], pattern: list[int], special_zero: bool) -> list[int] | None:
+    """The new sizes when everything is known; None where the general rule has to say what is wrong."""
+    result = list(pattern)
+    if special_zero:
+        result = [sizes[i] if n == 0 and i < len(sizes) else n for i, n in enumerate(result)]
+    if result.count(-1) == 1:
+        others = -math.prod(result)
+        if others <= 0:
+            return None
+        result[result.index(-1)] = math.prod(sizes) // others
+    fits = all(n >= 0 for n in result) and math.prod(result) == math.prod(sizes)
+    return result if fits else None
 
 
 def _remaining_of_anything(others: list[Dimension]) -> Dimension:

@@ -76,8 +76,8 @@ def output_dimension(
     rounding: str = "floor",
 ) -> Dimension:
     """Number of windows along one axis. Raises OpError when a window is larger than the padded data."""
-    check(stride > 0, f"Strides must be positive, got {stride} at axis {axis}")
-    check(dilation > 0, f"Dilations must be positive, got {dilation} at axis {axis}")
+    check(stride > 0, "Strides must be positive, got {} at axis {}", stride, axis)
+    check(dilation > 0, "Dilations must be positive, got {} at axis {}", dilation, axis)
     if auto_pad in ("same_upper", "same_lower"):
         return dims.ceildiv(size, stride)
     before, after = (0, 0) if auto_pad == "valid" else pads
@@ -86,8 +86,10 @@ def output_dimension(
     if padded.is_static and window.is_static:
         check(
             window.get_length() <= padded.get_length(),
-            f"Kernel after dilation has size (dim: {window.get_length()}) larger than the data shape after padding "
-            f"(dim: {padded.get_length()}) at axis {axis}.",
+            "Kernel after dilation has size (dim: {}) larger than the data shape after padding (dim: {}) at axis {}.",
+            window,
+            padded,
+            axis,
         )
     slack = dims.sub(padded, window)
     steps = dims.floordiv(slack, stride) if rounding == "floor" else dims.ceildiv(slack, stride)

@@ -47,20 +47,20 @@ def read_ir(xml: bytes, weights: Weights) -> Model:
     """
     with _no_collection():
         net = parse_xml(xml)
-    version = net.get("version", "")
-    if net.tag != "net" or version not in ("10", "11"):
-        raise RuntimeError(
-            "Unable to read the model. Please check if the model format is supported and model is correct. "
-            f'Expected <net version="10"> or "11", found <{net.tag} version="{version}">'
-        )
-    reader = GraphReader(weights, {})
-    try:
-        with _no_collection():
+        version = net.get("version", "")
+        if net.tag != "net" or version not in ("10", "11"):
+            raise RuntimeError(
+                "Unable to read the model. Please check if the model format is supported and model is correct. "
+                f'Expected <net version="10"> or "11", found <{net.tag} version="{version}">'
+            )
+        reader = GraphReader(weights, {})
+        try:
             model = reader.read(net, net.get("name", ""))
-    except RecursionError:
-        raise RuntimeError(
-            "The bodies of the model's loops and conditions are nested too deeply"
-        ) from None
+        except RecursionError:
+            raise RuntimeError(
+                "The bodies of the model's loops and conditions are nested too deeply"
+            ) from None
+        del net, reader  # now, so that nothing is left of them to be looked through
     if version == "10":
         from ovgpu.frontends.ir.version10 import update_version_10
 
@@ -79,6 +79,11 @@ def _no_collection() -> Iterator[None]:
         yield
     finally:
         if enabled:
+            # Enabling alone would start a collection of everything that was made meanwhile. The graph is there to
+            # stay, so it joins the oldest generation unseen; a process that froze objects itself keeps them frozen.
+            if gc.get_freeze_count() == 0:
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 
