@@ -8,10 +8,10 @@ constexpr int LARGEST_BATCH_RANK = 6;
 struct MatmulShape {
   int m, n, k;
   int a_vector, b_vector, out_vector;
-  int bias_step;    // 0 when one number is added to all columns
+  int bias_row_step, bias_step;  // 0 when one number is added to all rows, to all columns
   int slices;       // parts of k that different blocks sum up
   int slice_depth;  // a multiple of every tile's depth
-  int batch, batch_rank, unused;
+  int batch, batch_rank;
   int batch_dims[LARGEST_BATCH_RANK];
   long long a_row, a_k, b_column, b_k;
   long long a_batch[LARGEST_BATCH_RANK], b_batch[LARGEST_BATCH_RANK];
@@ -30,7 +30,7 @@ struct StoreResults {
   Element* out;
   Accumulator* partial;  // where sums over a slice of k go, else null
   const Element* bias;
-  int bias_step, vector, m, n, first_row, first_column;
+  int bias_row_step, bias_step, vector, m, n, first_row, first_column;
 
   __device__ __forceinline__ void operator()(int row, int column, const Accumulator* sums) const {
     row += first_row;
@@ -47,7 +47,7 @@ struct StoreResults {
 #pragma unroll
     for (int j = 0; j < 4; j++) {
       Accumulator x = sums[j];
-      if (bias && column + j < n) x += widen(bias[(column + j) * bias_step]);
+      if (bias && column + j < n) x += widen(bias[row * bias_row_step + (column + j) * bias_step]);
       results[j] = ACTIVATE(x);
     }
     if (vector && column + 4 <= n) {
@@ -74,7 +74,7 @@ __device__ __forceinline__ void matmul_tiles(const Element* a, const Element* b,
     StridedTile<ROWS, DEPTH, THREADS> tile_a = {{batch_a, s.a_row, s.a_k, s.m, end_k, s.a_vector}, first_row};
     StridedTile<COLUMNS, DEPTH, THREADS> tile_b = {{batch_b, s.b_column, s.b_k, s.n, end_k, s.b_vector}, first_column};
     Accumulator* partial = s.slices > 1 ? partials + (static_cast<long long>(blockIdx.y) * s.batch + batch) * results : nullptr;
-    StoreResults store = {out + batch * results, partial, bias,      s.bias_step, s.out_vector,
+    StoreResults store = {out + batch * results, partial, bias, s.bias_row_step, s.bias_step, s.out_vector,
                           s.m,                   s.n,     first_row, first_column};
     tile_product<ROWS, COLUMNS, DEPTH, ROWS_EACH, COLUMNS_EACH>(first_k, end_k, tile_a, tile_b, store);
   }
@@ -92,12 +92,12 @@ MATMUL_TILES(matmul_32x32, 32, 32, 16, 4)
 
 // Adds the slices of k up, then bias and activation. One thread per result.
 extern "C" __global__ void matmul_finish(const Accumulator* partials, const Element* bias, Element* out, long long count,
-                                         int slices, int n, int bias_step) {
+                                         int slices, int m, int n, int bias_row_step, int bias_step) {
   for (long long i = blockIdx.x * static_cast<long long>(blockDim.x) + threadIdx.x; i < count;
        i += static_cast<long long>(gridDim.x) * blockDim.x) {
     Accumulator sum = 0;
     for (int slice = 0; slice < slices; slice++) sum += partials[slice * count + i];
-    if (bias) sum += widen(bias[i % n * bias_step]);
+    if (bias) sum += widen(bias[i / n % m * bias_row_step + i % n * bias_step]);
     out[i] = narrow(ACTIVATE(sum));
   }
 }
@@ -140,7 +140,7 @@ __device__ __forceinline__ void few_rows_dense(const Element* a, const Element* 
       for (int r = 0; r < ROWS; r++) {
         Accumulator sum = warp_sum(sums[r]);
         if (lane == 0 && first_row + r < s.m) {
-          if (bias) sum += widen(bias[column * s.bias_step]);
+          if (bias) sum += widen(bias[(first_row + r) * s.bias_row_step + column * s.bias_step]);
           out[(static_cast<long long>(batch) * s.m + first_row + r) * s.n + column] = narrow(ACTIVATE(sum));
         }
       }
@@ -176,7 +176,7 @@ __device__ __forceinline__ void few_rows_strided(const Element* a, const Element
         Accumulator sum = 0;
 #pragma unroll
         for (int part = 0; part < PARTS; part++) sum += parts[r][part][threadIdx.x];
-        if (bias) sum += widen(bias[column * s.bias_step]);
+        if (bias) sum += widen(bias[(first_row + r) * s.bias_row_step + column * s.bias_step]);
         out[(static_cast<long long>(batch) * s.m + first_row + r) * s.n + column] = narrow(ACTIVATE(sum));
       }
     }

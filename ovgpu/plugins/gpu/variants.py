@@ -1,7 +1,7 @@
 """Texts of kernels for one storage type and one chain of activations.
 
-A file of ``kernels/`` is compiled for what a model uses and nothing else. The text is deterministic, so CuPy's disk cache
-serves it in the next process.
+A file of ``kernels/`` is compiled for what a model uses and nothing else. The text is deterministic, so CuPy's disk
+cache serves it in the next process.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def variant(
     parameters: Sequence[float] = (),
     macros: Sequence[str] = (),
 ) -> str:
-    """The text that compiles ``file`` for a storage type, a chain of activations and further macros (``"NAME value"``)."""
+    """The text that compiles ``file`` for a storage type, a chain of activations and macros (``"NAME value"``)."""
     text = STORAGE_MACROS[storage]
     if activations:
         text += f"#define ACTIVATE(x) {activation_text(activations, parameters)}\n"

@@ -32,7 +32,7 @@ def _stored(array: np.ndarray, transposed: bool) -> np.ndarray:
     return np.ascontiguousarray(array.swapaxes(-1, -2)) if transposed and array.ndim > 1 else array
 
 
-@pytest.mark.gpu_sim(check=[False, True])
+@pytest.mark.gpu_sim(check=True)
 @pytest.mark.parametrize("precision", [Type.f32, Type.f16], ids=["f32", "f16"])
 @pytest.mark.parametrize("transposed", ["", "a", "b", "ab"])
 def test_shapes_and_transpositions(transposed, precision):
@@ -42,7 +42,7 @@ def test_shapes_and_transpositions(transposed, precision):
         compare("MatMul", arrays, precision=precision, transpose_a=flags[0], transpose_b=flags[1])
 
 
-@pytest.mark.gpu_sim(arch=[80, 90])
+@pytest.mark.gpu_sim
 @pytest.mark.parametrize("precision", [Type.f32, Type.f16, Type.bf16], ids=["f32", "f16", "bf16"])
 @pytest.mark.parametrize(
     "shapes", [((260, 72), (72, 200)), ((64, 1500), (1500, 40))], ids=["tiles", "slices"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 
@@ -34,12 +35,12 @@ _SHAPE = np.dtype(
         ("a_vector", "i4"),
         ("b_vector", "i4"),
         ("out_vector", "i4"),
+        ("bias_row_step", "i4"),
         ("bias_step", "i4"),
         ("slices", "i4"),
         ("slice_depth", "i4"),
         ("batch", "i4"),
         ("batch_rank", "i4"),
-        ("unused", "i4"),
         ("batch_dims", "i4", (BATCH_RANK,)),
         ("a_row", "i8"),
         ("a_k", "i8"),
@@ -57,14 +58,14 @@ class Epilogue:
     """What happens to results before they are stored.
 
     Attributes:
-        bias: device address of the summands of the columns, 0 for none.
-        bias_size: their number: one for all columns, or one each.
+        bias: device address of the summands, 0 for none.
+        bias_axis: which results get one of their own: "column", "row", or "" when there is one for all.
         activations: names of a chain, as in MatMulBiasActivation.
         parameters: of all its steps, one after the other.
     """
 
     bias: int = 0
-    bias_size: int = 1
+    bias_axis: Literal["", "row", "column"] = ""
     activations: tuple[str, ...] = ()
     parameters: tuple[float, ...] = ()
 
@@ -103,10 +104,16 @@ class Product:
         """The same product with as few batch dimensions as possible, and a single column as a single row."""
         made = _merge_batch(self)
         rows_follow = made.a_k == 1 and made.a_row == made.k
-        if len(made.batch) == 1 and made.b_batch == (0,):
-            if rows_follow and made.a_batch == (made.m * made.k,):
-                made = replace(made, m=made.m * made.batch[0], batch=(), a_batch=(), b_batch=())
-        if made.n == 1 and made.m > 1 and made.epilogue.bias_size == 1:
+        by_rows = made.epilogue.bias_axis == "row"
+        if (
+            rows_follow
+            and not by_rows
+            and made.a_batch == (made.m * made.k,)
+            and made.b_batch == (0,)
+        ):
+            made = replace(made, m=made.m * made.batch[0], batch=(), a_batch=(), b_batch=())
+        if made.n == 1 and made.m > 1:
+            axis = made.epilogue.bias_axis
             made = replace(
                 made,
                 m=1,
@@ -119,6 +126,7 @@ class Product:
                 b_k=made.a_k,
                 a_batch=made.b_batch,
                 b_batch=made.a_batch,
+                epilogue=replace(made.epilogue, bias_axis="column" if axis == "row" else ""),
             )
         return made
 
@@ -167,7 +175,8 @@ def _describe(product: Product, group: int, slices: int, slice_depth: int) -> np
         if p.b_k == 1
         else _dense_groups(group, itemsize, p.b, p.n, (p.b_k, *p.b_batch)),
         "out_vector": _dense_groups(4, itemsize, p.out, p.n, ()),
-        "bias_step": p.epilogue.bias_size > 1,
+        "bias_row_step": p.epilogue.bias_axis == "row",
+        "bias_step": p.epilogue.bias_axis == "column",
         "slices": slices,
         "slice_depth": slice_depth,
         "batch": math.prod(p.batch),
@@ -185,11 +194,11 @@ def _describe(product: Product, group: int, slices: int, slice_depth: int) -> np
 
 
 def choose_tile(rows: int, columns: int, batch: int, multiprocessors: int) -> tuple[int, int]:
-    """Edge of the tiles, and their number: the largest tiles that give every multiprocessor one."""
+    """Edge of the tiles, and their number: the largest tiles that are well filled and give every multiprocessor one."""
     count = 0
     for edge in (128, 64, 32):
         count = -(-rows // edge) * -(-columns // edge) * batch
-        if count >= multiprocessors:
+        if count >= multiprocessors and min(rows, columns) > edge // 2:
             return edge, count
     return 32, count
 
@@ -253,8 +262,10 @@ def encode_product(encoder: Encoder, product: Product, scratch: int) -> None:
                 np.uint64(p.out),
                 np.int64(p.count),
                 np.int32(slices),
+                np.int32(p.m),
                 np.int32(p.n),
-                np.int32(epilogue.bias_size > 1),
+                np.int32(epilogue.bias_axis == "row"),
+                np.int32(epilogue.bias_axis == "column"),
             ],
         )
 
@@ -308,12 +319,12 @@ def matmul_product(
     )
 
 
-def lowered_epilogue(op: Lowering) -> Epilogue:
+def lowered_epilogue(op: Lowering, bias_axis: Literal["row", "column"] = "column") -> Epilogue:
     """Bias (third input) and activations of an operation that a fusion made."""
     bias = op.inputs[2] if len(op.inputs) > 2 else None
     return Epilogue(
         bias.address if bias else 0,
-        bias.size if bias else 1,
+        bias_axis if bias and bias.size > 1 else "",
         tuple(op.attributes.get("activations", ())),
         tuple(op.attributes.get("activation_parameters", ())),
     )

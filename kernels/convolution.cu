@@ -1,0 +1,193 @@
+// Convolutions of one to three spatial dimensions as products of the filters with windows of the data that are gathered on the
+// fly (implicit GEMM), with groups, dilation, padding, bias and activation. Layout NC(spatial).
+#include "epilogue.cuh"
+#include "storage.cuh"
+#include "tile_product.cuh"
+
+struct ConvolutionShape {
+  int images, groups, group_channels, group_rows;  // channels read and made by one group
+  int in[3], out[3], kernel[3], stride[3], dilation[3], pad[3];
+  int depth, columns;  // channels * taps; images * windows
+  int windows;         // of one channel
+  int filters_vector, out_vector;
+  int slices, slice_depth;
+  Divisor by_windows, by_plane, by_row;  // windows of a channel, of a plane and of a row
+  Divisor by_taps, by_tap_plane, by_tap_row;
+};
+
+// Windows of COLUMNS output places, as the right side of the product. Element k of a window is (channel, tap).
+template <int COLUMNS, int DEPTH, int THREADS>
+struct WindowTile {
+  static constexpr int QUARTER = COLUMNS / 4;
+  static constexpr int COUNT = COLUMNS * DEPTH / 4 / THREADS;
+  static_assert(THREADS % QUARTER == 0, "a thread keeps its columns");
+  const Element* data;  // the first channel of the group in the first image
+  const ConvolutionShape& s;
+  int end_k;
+  // A thread fetches every QUARTER-th column, so that neighbouring threads read neighbouring places.
+  long long image[4];
+  int first[4][3];
+
+  __device__ __forceinline__ WindowTile(const Element* data, const ConvolutionShape& s, int first_column, int end_k)
+      : data(data), s(s), end_k(end_k) {
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+      int column = first_column + threadIdx.x % QUARTER + j * QUARTER;
+      unsigned place, in_plane, x;
+      unsigned n = s.by_windows.split(min(column, s.columns - 1), place);
+      unsigned z = s.by_plane.split(place, in_plane), y = s.by_row.split(in_plane, x);
+      image[j] = static_cast<long long>(n) * s.groups * s.group_channels * s.in[0] * s.in[1] * s.in[2];
+      first[j][0] = z * s.stride[0] - s.pad[0];
+      first[j][1] = y * s.stride[1] - s.pad[1];
+      // A column behind the last one reads nothing.
+      first[j][2] = column < s.columns ? static_cast<int>(x * s.stride[2]) - s.pad[2] : -(1 << 30);
+    }
+  }
+
+  __device__ __forceinline__ void fetch(int k0, Accumulator (&values)[COUNT][4]) const {
+#pragma unroll
+    for (int c = 0; c < COUNT; c++) {
+      int k = k0 + (threadIdx.x + c * THREADS) / QUARTER;
+      unsigned tap, in_plane, tap_x;
+      unsigned channel = s.by_taps.split(k, tap);
+      unsigned tap_z = s.by_tap_plane.split(tap, in_plane), tap_y = s.by_tap_row.split(in_plane, tap_x);
+      const Element* plane = data + static_cast<long long>(channel) * s.in[0] * s.in[1] * s.in[2];
+#pragma unroll
+      for (int j = 0; j < 4; j++) {
+        int z = first[j][0] + tap_z * s.dilation[0], y = first[j][1] + tap_y * s.dilation[1];
+        int x = first[j][2] + tap_x * s.dilation[2];
+        bool inside = k < end_k && static_cast<unsigned>(z) < static_cast<unsigned>(s.in[0]) &&
+                      static_cast<unsigned>(y) < static_cast<unsigned>(s.in[1]) &&
+                      static_cast<unsigned>(x) < static_cast<unsigned>(s.in[2]);
+        values[c][j] = inside ? widen(plane[image[j] + (static_cast<long long>(z) * s.in[1] + y) * s.in[2] + x]) : Accumulator(0);
+      }
+    }
+  }
+
+  __device__ __forceinline__ void put(const Accumulator (&values)[COUNT][4], Accumulator (*tile)[COLUMNS + 4]) const {
+#pragma unroll
+    for (int c = 0; c < COUNT; c++)
+#pragma unroll
+      for (int j = 0; j < 4; j++)
+        tile[(threadIdx.x + c * THREADS) / QUARTER][threadIdx.x % QUARTER + j * QUARTER] = values[c][j];
+  }
+};
+
+struct StoreChannels {
+  Element* out;
+  Accumulator* partial;
+  const Element* bias;
+  const ConvolutionShape& s;
+  int group, first_row, first_column;
+
+  __device__ __forceinline__ void operator()(int row, int column, const Accumulator* sums) const {
+    row += first_row;
+    column += first_column;
+    if (row >= s.group_rows || column >= s.columns) return;
+    const int channel = group * s.group_rows + row;
+    const Accumulator summand = bias && !partial ? widen(bias[channel]) : Accumulator(0);
+    Accumulator results[4];
+#pragma unroll
+    for (int j = 0; j < 4; j++) results[j] = partial ? sums[j] : ACTIVATE((sums[j] + summand));
+    unsigned place;
+    long long n = s.by_windows.split(column, place);
+    long long at = (n * s.groups * s.group_rows + channel) * s.windows + place;
+    if (!partial && s.out_vector && column + 4 <= s.columns) {
+      store_four(out + at, results);
+      return;
+    }
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+      if (column + j >= s.columns) return;
+      if (place == s.windows) {
+        place = 0;
+        at += static_cast<long long>(s.groups * s.group_rows - 1) * s.windows;
+      }
+      if (partial) partial[at] = sums[j];
+      else out[at] = narrow(results[j]);
+      place++;
+      at++;
+    }
+  }
+};
+
+template <int ROWS, int COLUMNS, int DEPTH, int ROWS_EACH, int COLUMNS_EACH>
+__device__ __forceinline__ void convolution_tiles(const Element* data, const Element* filters, const Element* bias,
+                                                  Element* out, Accumulator* partials, const ConvolutionShape& s) {
+  constexpr int THREADS = (ROWS / ROWS_EACH) * (COLUMNS / COLUMNS_EACH);
+  const int down = (s.group_rows + ROWS - 1) / ROWS;
+  // Tiles of the same windows follow each other: the gathered data is still in the cache.
+  const int first_row = blockIdx.x % down * ROWS, first_column = blockIdx.x / down * COLUMNS;
+  const int first_k = blockIdx.y * s.slice_depth, end_k = min(s.depth, first_k + s.slice_depth);
+  const long long results = static_cast<long long>(s.groups) * s.group_rows * s.columns;
+  for (int group = blockIdx.z; group < s.groups; group += gridDim.z) {
+    const Element* weights = filters + static_cast<long long>(group) * s.group_rows * s.depth;
+    const Element* channels = data + static_cast<long long>(group) * s.group_channels * s.in[0] * s.in[1] * s.in[2];
+    StridedTile<ROWS, DEPTH, THREADS> tile_a = {{weights, s.depth, 1, s.group_rows, end_k, s.filters_vector}, first_row};
+    WindowTile<COLUMNS, DEPTH, THREADS> tile_b(channels, s, first_column, end_k);
+    StoreChannels store = {out, s.slices > 1 ? partials + blockIdx.y * results : nullptr, bias, s, group, first_row, first_column};
+    tile_product<ROWS, COLUMNS, DEPTH, ROWS_EACH, COLUMNS_EACH>(first_k, end_k, tile_a, tile_b, store);
+  }
+}
+
+// grid (row tiles * column tiles, slices of the depth, groups).
+#define CONVOLUTION_TILES(ROWS, COLUMNS, DEPTH, ROWS_EACH, COLUMNS_EACH)                                            \
+  extern "C" __global__ void __launch_bounds__((ROWS / ROWS_EACH) * (COLUMNS / COLUMNS_EACH))                      \
+      convolution_##ROWS##x##COLUMNS(const Element* data, const Element* filters, const Element* bias, Element* out, \
+                                     Accumulator* partials, ConvolutionShape s) {                                  \
+    convolution_tiles<ROWS, COLUMNS, DEPTH, ROWS_EACH, COLUMNS_EACH>(data, filters, bias, out, partials, s);       \
+  }
+CONVOLUTION_TILES(128, 128, 8, 8, 8)
+CONVOLUTION_TILES(64, 64, 16, 4, 4)
+CONVOLUTION_TILES(32, 32, 16, 4, 4)
+
+// Adds the slices of the depth up, then bias and activation. One thread per result.
+extern "C" __global__ void convolution_finish(const Accumulator* partials, const Element* bias, Element* out, long long count,
+                                              int slices, int windows, int channels) {
+  for (long long i = blockIdx.x * static_cast<long long>(blockDim.x) + threadIdx.x; i < count;
+       i += static_cast<long long>(gridDim.x) * blockDim.x) {
+    Accumulator sum = 0;
+    for (int slice = 0; slice < slices; slice++) sum += partials[slice * count + i];
+    if (bias) sum += widen(bias[i / windows % channels]);
+    out[i] = narrow(ACTIVATE(sum));
+  }
+}
+
+// Groups that make few channels (depthwise): a thread sums one window; blockIdx.y is (image, channel).
+extern "C" __global__ void __launch_bounds__(256)
+    convolution_direct(const Element* data, const Element* filters, const Element* bias, Element* out, ConvolutionShape s) {
+  const int channels = s.groups * s.group_rows, planes = s.images * channels;
+  const int in_size = s.in[0] * s.in[1] * s.in[2], taps = s.kernel[0] * s.kernel[1] * s.kernel[2];
+  for (int plane = blockIdx.y; plane < planes; plane += gridDim.y) {
+    const int channel = plane % channels, group = channel / s.group_rows;
+    const Element* weights = filters + static_cast<long long>(channel) * s.group_channels * taps;
+    const Element* source =
+        data + (static_cast<long long>(plane / channels) * s.groups + group) * s.group_channels * in_size;
+    const Accumulator summand = bias ? widen(bias[channel]) : Accumulator(0);
+    for (int place = blockIdx.x * blockDim.x + threadIdx.x; place < s.windows; place += gridDim.x * blockDim.x) {
+      unsigned in_plane, column;
+      const int first_z = static_cast<int>(s.by_plane.split(place, in_plane)) * s.stride[0] - s.pad[0];
+      const int first_y = static_cast<int>(s.by_row.split(in_plane, column)) * s.stride[1] - s.pad[1];
+      const int first_x = static_cast<int>(column) * s.stride[2] - s.pad[2];
+      Accumulator sum = 0;
+      for (int c = 0; c < s.group_channels; c++) {
+        const Element* w = weights + c * taps;
+        for (int tap_z = 0; tap_z < s.kernel[0]; tap_z++) {
+          const int z = first_z + tap_z * s.dilation[0];
+          const bool z_inside = static_cast<unsigned>(z) < static_cast<unsigned>(s.in[0]);
+          for (int tap_y = 0; tap_y < s.kernel[1]; tap_y++, w += s.kernel[2]) {
+            const int y = first_y + tap_y * s.dilation[1];
+            if (!z_inside || static_cast<unsigned>(y) >= static_cast<unsigned>(s.in[1])) continue;
+            const Element* row = source + static_cast<long long>(c) * in_size + (z * s.in[1] + y) * s.in[2];
+            for (int tap_x = 0; tap_x < s.kernel[2]; tap_x++) {
+              const int x = first_x + tap_x * s.dilation[2];
+              if (static_cast<unsigned>(x) < static_cast<unsigned>(s.in[2])) sum += widen(row[x]) * widen(w[tap_x]);
+            }
+          }
+        }
+      }
+      sum += summand;
+      out[static_cast<long long>(plane) * s.windows + place] = narrow(ACTIVATE(sum));
+    }
+  }
+}

@@ -1,0 +1,303 @@
+"""Convolutions and transposed convolutions, with bias and activations where a fusion added them.
+
+A 1x1 convolution is a product of matrices; groups that make few channels are summed window by window; everything else is
+a product with windows that are gathered on the fly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ovgpu.graph.node import Node
+from ovgpu.graph.value import Value
+from ovgpu.ops.window import extent, filled
+from ovgpu.plugins.gpu.encoder import Encoder, blocks_for
+from ovgpu.plugins.gpu.lower.matmul import (
+    LARGEST_PARTIALS,
+    Epilogue,
+    Product,
+    choose_slices,
+    choose_tile,
+    encode_product,
+    lowered_epilogue,
+    product_scratch,
+    takes_types,
+)
+from ovgpu.plugins.gpu.lower.windows import DIVISOR, LARGEST_COUNT, Windows, divisor, three
+from ovgpu.plugins.gpu.registry import DeviceTensor, Lowering, lowers
+from ovgpu.plugins.gpu.variants import variant
+
+#: Channels of a group up to which a tile would be mostly empty.
+FEW_CHANNELS = 4
+
+#: Memory of a kernel argument ``ConvolutionShape`` (kernels/convolution.cu).
+_SHAPE = np.dtype(
+    [
+        ("images", "i4"),
+        ("groups", "i4"),
+        ("group_channels", "i4"),
+        ("group_rows", "i4"),
+        ("in", "i4", 3),
+        ("out", "i4", 3),
+        ("kernel", "i4", 3),
+        ("stride", "i4", 3),
+        ("dilation", "i4", 3),
+        ("pad", "i4", 3),
+        ("depth", "i4"),
+        ("columns", "i4"),
+        ("windows", "i4"),
+        ("filters_vector", "i4"),
+        ("out_vector", "i4"),
+        ("slices", "i4"),
+        ("slice_depth", "i4"),
+        ("by_windows", DIVISOR),
+        ("by_plane", DIVISOR),
+        ("by_row", DIVISOR),
+        ("by_taps", DIVISOR),
+        ("by_tap_plane", DIVISOR),
+        ("by_tap_row", DIVISOR),
+    ]
+)
+
+#: Memory of a kernel argument ``TransposedShape`` (kernels/transposed_convolution.cu).
+_TRANSPOSED_SHAPE = np.dtype(
+    [
+        ("images", "i4"),
+        ("groups", "i4"),
+        ("group_channels", "i4"),
+        ("group_rows", "i4"),
+        ("in", "i4", 3),
+        ("out", "i4", 3),
+        ("kernel", "i4", 3),
+        ("stride", "i4", 3),
+        ("dilation", "i4", 3),
+        ("pad", "i4", 3),
+        ("tap_step", "i4", 3),
+    ]
+)
+
+
+def _group_sizes(node: Node, filters: Sequence[int]) -> tuple[int, int, int, tuple[int, ...]]:
+    """Groups, the two channel counts of a group in the filters' order, and kernel sizes."""
+    if node.get_type_name().startswith("Group"):
+        return filters[0], filters[1], filters[2], tuple(filters[3:])
+    return 1, filters[0], filters[1], tuple(filters[2:])
+
+
+def _accepts(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
+    if not takes_types(node, [v for v in inputs if v.type is not None][:2], outputs):
+        return False
+    rank = len(outputs[0].dims) - 2
+    if not 1 <= rank <= 3:
+        return False
+    counts = []
+    for value in (inputs[0], outputs[0]):
+        sizes = value.upper_sizes
+        if sizes is not None:
+            counts.append(math.prod((sizes[0], *sizes[2:])))
+    return all(count <= LARGEST_COUNT for count in counts)
+
+
+def _scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> int:
+    return product_scratch(math.prod(outputs[0].upper_sizes or (LARGEST_PARTIALS,)))
+
+
+@lowers(
+    "Convolution",
+    "GroupConvolution",
+    "ConvolutionBiasActivation",
+    "GroupConvolutionBiasActivation",
+    accepts=_accepts,
+    scratch=_scratch,
+)
+def lower_convolution(encoder: Encoder, op: Lowering) -> None:
+    data, filters, out = op.input(0), op.input(1), op.outputs[0]
+    if not out.size:
+        return
+    groups, rows, channels, kernel = _group_sizes(op.node, filters.shape)
+    windows = Windows.of(op.attributes, data.shape[2:], kernel, out.shape[2:])
+    epilogue = lowered_epilogue(op, "row")
+    if groups == 1 and windows.are_points and windows.sizes == windows.counts:
+        encode_product(
+            encoder, _pointwise(data, filters, out, rows, channels, epilogue), op.scratch
+        )
+        return
+    shape = _describe(data, filters, out, (groups, rows, channels), windows)
+    source = variant("convolution.cu", out.storage, epilogue.activations, epilogue.parameters)
+    pointers = [data.pointer, filters.pointer, np.uint64(epilogue.bias), out.pointer]
+    count = math.prod(windows.counts)
+    if rows <= FEW_CHANNELS and groups > 1:
+        planes = min(out.shape[0] * out.shape[1], 65535)
+        threads = 256 if count > 128 else 64
+        grid = (blocks_for(count, threads), planes)
+        encoder.launch(source, "convolution_direct", grid, threads, [*pointers, shape])
+        return
+    columns, depth = out.shape[0] * count, channels * math.prod(kernel)
+    edge, tiles = choose_tile(rows, columns, groups, encoder.multiprocessors)
+    slices, slice_depth = choose_slices(tiles, depth, out.size, encoder.multiprocessors)
+    shape["slices"], shape["slice_depth"] = slices, slice_depth
+    encoder.launch(
+        source,
+        f"convolution_{edge}x{edge}",
+        (-(-rows // edge) * -(-columns // edge), slices, min(groups, 65535)),
+        256 if edge > 32 else 64,
+        [*pointers, np.uint64(op.scratch), shape],
+    )
+    if slices > 1:
+        encoder.launch(
+            source,
+            "convolution_finish",
+            blocks_for(out.size),
+            256,
+            [
+                np.uint64(op.scratch),
+                np.uint64(epilogue.bias),
+                out.pointer,
+                np.int64(out.size),
+                np.int32(slices),
+                np.int32(count),
+                np.int32(out.shape[1]),
+            ],
+        )
+
+
+def _pointwise(
+    data: DeviceTensor,
+    filters: DeviceTensor,
+    out: DeviceTensor,
+    rows: int,
+    channels: int,
+    epilogue: Epilogue,
+) -> Product:
+    """A 1x1 convolution as filters times the channels of each image, or, of single places, as data times filters."""
+    images, places = out.shape[0], math.prod(out.shape[2:])
+    if places == 1:
+        by_column = Epilogue(
+            epilogue.bias,
+            "column" if epilogue.bias_axis else "",
+            epilogue.activations,
+            epilogue.parameters,
+        )
+        sizes, operands = (images, rows, channels), (data.address, filters.address, out.address)
+        return Product(out.storage, *sizes, *operands, channels, 1, channels, 1, epilogue=by_column)
+    return Product(
+        out.storage,
+        rows,
+        places,
+        channels,
+        filters.address,
+        data.address,
+        out.address,
+        channels,
+        1,
+        1,
+        places,
+        (images,),
+        (0,),
+        (channels * places,),
+        epilogue,
+    )
+
+
+def _describe(
+    data: DeviceTensor,
+    filters: DeviceTensor,
+    out: DeviceTensor,
+    sizes: tuple[int, int, int],
+    windows: Windows,
+) -> np.ndarray:
+    groups, rows, channels = sizes
+    counts, kernel = windows.counts, windows.kernel
+    depth, itemsize = channels * math.prod(kernel), out.storage.size
+    made = np.zeros(1, _SHAPE)
+    values = {
+        "images": out.shape[0],
+        "groups": groups,
+        "group_channels": channels,
+        "group_rows": rows,
+        "in": windows.sizes,
+        "out": counts,
+        "kernel": kernel,
+        "stride": windows.strides,
+        "dilation": windows.dilations,
+        "pad": windows.begin,
+        "depth": depth,
+        "columns": out.shape[0] * math.prod(counts),
+        "windows": math.prod(counts),
+        "filters_vector": depth % 4 == 0 and filters.address % (4 * itemsize) == 0,
+        "out_vector": math.prod(counts) % 4 == 0 and out.address % (4 * itemsize) == 0,
+        "slices": 1,
+        "slice_depth": max(depth, 1),
+        "by_windows": divisor(math.prod(counts)),
+        "by_plane": divisor(counts[1] * counts[2]),
+        "by_row": divisor(counts[2]),
+        "by_taps": divisor(math.prod(kernel)),
+        "by_tap_plane": divisor(kernel[1] * kernel[2]),
+        "by_tap_row": divisor(kernel[2]),
+    }
+    for name, value in values.items():
+        made[name] = np.array(value, made.dtype[name].base)
+    return made
+
+
+def _begin_pads(op: Lowering, kernel: Sequence[int]) -> list[int]:
+    """Places cut off at the start of each axis of the full result of a transposed convolution.
+
+    With a requested output shape, ``same_upper`` puts the larger half of what is too much at the start, ``same_lower``
+    at the end, contrary to the forward convolution.
+    """
+    attributes, rank = op.attributes, len(kernel)
+    if attributes["auto_pad"] == "explicit":
+        return filled(attributes["pads_begin"], rank, 0)
+    if attributes["auto_pad"] == "valid" or len(op.inputs) < 3 or op.inputs[2] is None:
+        return [0] * rank
+    pads = []
+    for axis in range(rank):
+        stride = filled(attributes["strides"], rank, 1)[axis]
+        reached = (op.input(0).shape[2 + axis] - 1) * stride
+        reached += extent(kernel[axis], filled(attributes["dilations"], rank, 1)[axis])
+        reached += filled(attributes["output_padding"], rank, 0)[axis]
+        total = max(reached - op.outputs[0].shape[2 + axis], 0)
+        small = total // 2
+        pads.append(total - small if attributes["auto_pad"] == "same_upper" else small)
+    return pads
+
+
+@lowers("ConvolutionBackpropData", "GroupConvolutionBackpropData", accepts=_accepts)
+def lower_transposed_convolution(encoder: Encoder, op: Lowering) -> None:
+    data, filters, out = op.input(0), op.input(1), op.outputs[0]
+    if not out.size:
+        return
+    groups, channels, rows, kernel = _group_sizes(op.node, filters.shape)
+    rank = len(kernel)
+    strides = three(filled(op.attributes["strides"], rank, 1), 1)
+    dilations = three(filled(op.attributes["dilations"], rank, 1), 1)
+    counts = three(out.shape[2:], 1)
+    shape = np.zeros(1, _TRANSPOSED_SHAPE)
+    values = {
+        "images": out.shape[0],
+        "groups": groups,
+        "group_channels": channels,
+        "group_rows": rows,
+        "in": three(data.shape[2:], 1),
+        "out": counts,
+        "kernel": three(kernel, 1),
+        "stride": strides,
+        "dilation": dilations,
+        "pad": three(_begin_pads(op, kernel), 0),
+        "tap_step": [s // math.gcd(s, d) for s, d in zip(strides, dilations, strict=True)],
+    }
+    for name, value in values.items():
+        shape[name] = np.array(value, shape.dtype[name].base)
+    places = math.prod(-(-n // s) for n, s in zip(counts, strides, strict=True))
+    grid = (
+        -(-rows // 64) * -(-(out.shape[0] * places) // 64),
+        math.prod(strides),
+        min(groups, 65535),
+    )
+    pointers = [data.pointer, filters.pointer, np.uint64(0), out.pointer]
+    source = variant("transposed_convolution.cu", out.storage)
+    encoder.launch(source, "transposed_convolution", grid, 256, [*pointers, shape])
