@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ovgpu.graph.element_type import Type
@@ -113,3 +114,77 @@ def operations_of(extension: Any) -> Iterable[type[Op]]:
     if isinstance(extension, type) and issubclass(extension, Op):
         return [extension]
     return getattr(extension, "operations", [])
+
+
+#: Python operations by type name, for the readers of model files.
+custom_operations: dict[str, type[Op]] = {}
+
+
+class _AttributeReader(AttributeVisitor):
+    """Fills the attributes that an operation shows with the ones of a file."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.given = given
+
+    def on_attributes(self, attributes: dict[str, Any]) -> None:
+        for name in attributes.keys() & self.given.keys():
+            attributes[name] = _as_type_of(self.given[name], attributes[name])
+        super().on_attributes(attributes)
+
+
+def create_operation(kind: type[Op], inputs: Sequence[Output], given: Mapping[str, Any]) -> Op:
+    """A Python operation as a model file describes it.
+
+    Attributes go to the parameters of the constructor with these names, and to the dictionary that
+    ``visit_attributes`` shows; texts take the type of the value that stands there.
+
+    Args:
+        kind: the class.
+        inputs: what the operation reads.
+        given: attributes of the file: texts of an IR, or numbers, texts and lists.
+
+    Raises:
+        RuntimeError: the class cannot be made with these inputs and attributes.
+    """
+    parameters = inspect.signature(kind).parameters
+    anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    keywords = {}
+    for name, value in given.items():
+        parameter = parameters.get(name)
+        if parameter is None and not anything:
+            continue
+        default = None if parameter is None else parameter.default
+        keywords[name] = _as_type_of(value, None if default is inspect.Parameter.empty else default)
+    try:
+        node = kind(list(inputs), **keywords)  # type: ignore[arg-type]
+        node.visit_attributes(_AttributeReader(given))
+        node.constructor_validate_and_infer_types()
+    except Exception as error:  # the class is the user's: anything may come out of it
+        raise RuntimeError(
+            f"The operation {operation_name(kind)} cannot be made by {kind.__name__}: {error}"
+        ) from error
+    return node
+
+
+def _as_type_of(value: Any, example: Any) -> Any:
+    """A text as the type of ``example``, or as what it looks like when there is none."""
+    if not isinstance(value, str):
+        return value
+    if isinstance(example, str):
+        return value
+    if isinstance(example, bool):
+        return value.lower() in ("true", "1")
+    if isinstance(example, int | float):
+        return type(example)(value)
+    if isinstance(example, list | tuple) or "," in value:
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        return [_as_type_of(part, example[0] if example else None) for part in parts]
+    if value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    for number in (int, float):
+        try:
+            return number(value)
+        except ValueError:
+            continue
+    return value

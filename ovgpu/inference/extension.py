@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ovgpu.graph.custom_op import Op, operation_name, operations_of
-
-#: Python operations by type name, for the readers of model files.
-custom_operations: dict[str, type[Op]] = {}
+from ovgpu.graph.custom_op import Op, custom_operations, operation_name, operations_of
 
 
 class Extension:

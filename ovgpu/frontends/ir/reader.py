@@ -12,6 +12,7 @@ from ovgpu.frontends.ir.layers import Layer, build_order, connect, split_names
 from ovgpu.frontends.ir.rt_info import read_attributes, read_model_info
 from ovgpu.frontends.ir.weights import Weights, read_constant
 from ovgpu.frontends.ir.xml_input import parse_xml
+from ovgpu.graph.custom_op import create_operation, custom_operations
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.model import Model
 from ovgpu.graph.node import Node
@@ -237,6 +238,9 @@ class GraphReader:
         return node
 
     def _operation(self, layer: Layer, inputs: list[Output]) -> Node:
+        custom = custom_operations.get(layer.type)
+        if custom is not None and registry.find(layer.type, layer.version) is None:
+            return create_operation(custom, inputs, layer.data)
         declaration = self.declaration(layer)
         known = declaration.attributes
         # Other attributes are those of other versions and of tools; they are ignored, as in OpenVINO.

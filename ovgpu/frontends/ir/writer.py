@@ -18,6 +18,7 @@ from ovgpu.frontends.ir.layers import join_names
 from ovgpu.frontends.ir.rt_info import write_attributes, write_model_info
 from ovgpu.frontends.ir.subgraphs import write_if_maps, write_loop_maps
 from ovgpu.frontends.ir.weights import pack_strings
+from ovgpu.graph.custom_op import Op
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.model import Model
 from ovgpu.graph.node import Node
@@ -210,9 +211,11 @@ class GraphWriter:
         if isinstance(node, SubgraphNode):
             return {}
         spelled = node.declaration.attribute_names
+        # Operations written in Python show their attributes themselves.
+        attributes = node.get_attributes() if isinstance(node, Op) else node.attributes
         return {
             spelled.get(name, name): _text(value)
-            for name, value in (node.attributes or {}).items()
+            for name, value in (attributes or {}).items()
             if value is not None
         }
 

@@ -21,6 +21,7 @@ from ovgpu.frontends.onnx.translation import (
     constant,
     find_translator,
 )
+from ovgpu.graph.custom_op import create_operation, custom_operations
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.model import Model
 from ovgpu.graph.partial_shape import PartialShape
@@ -153,17 +154,26 @@ class ModelTranslator:
             if (node.domain, node.op_type) in self.functions:
                 self._collect_missing(self.functions[node.domain, node.op_type].node, missing)
             elif not self._is_known(domain, node.op_type):
-                prefix = f"{domain}." if domain else ""
-                missing.add(f"{prefix}{node.op_type}-{self.opset(domain)}")
+                standard = f"{node.op_type}-{self.opset(domain)}"
+                missing.add(f"{domain}.{node.op_type}" if domain else standard)
             for attribute in node.attribute:
                 for body in [attribute.g, *attribute.graphs]:
                     self._collect_missing(body.node, missing)
 
     def _is_known(self, domain: str, name: str) -> bool:
         opset = self.opset(domain)
-        return find_translator(domain, name, opset) is not None or has_definition(
-            domain, name, opset
+        return (
+            find_translator(domain, name, opset) is not None
+            or name in custom_operations
+            or has_definition(domain, name, opset)
         )
+
+
+def _custom(op: OnnxOp) -> tuple[Output, ...]:
+    """An operation that the user wrote in Python, whatever the domain."""
+    attributes = {attribute.name: op.attribute(attribute.name) for attribute in op.proto.attribute}
+    inputs = [op.input(i) for i in range(len(op.inputs))]
+    return tuple(create_operation(custom_operations[op.name], inputs, attributes).outputs())
 
 
 def _domain(node: NodeProto) -> str:
@@ -301,6 +311,8 @@ class GraphTranslator:
         inputs = [self.optional_value(name) for name in node.input]
         label = f"{node.op_type} '{node.name or ', '.join(node.output)}'"
         try:
+            if translator is None and node.op_type in custom_operations:
+                translator = _custom
             if translator is None:
                 raise NotCovered(f"No conversion rule found for operations: {node.op_type}-{opset}")
             results = translator(OnnxOp(node, inputs, self, opset))
