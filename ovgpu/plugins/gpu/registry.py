@@ -28,6 +28,7 @@ FAMILIES = (
     "pooling",
     "normalization",
     "gather_scatter",
+    "embedding",
     "attention",
     "recurrent",
     "image",

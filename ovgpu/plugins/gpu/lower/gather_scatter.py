@@ -1,0 +1,442 @@
+"""Gather, scatter, OneHot, Eye, Range and embedding bags."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ovgpu.graph.element_type import Type
+from ovgpu.graph.node import Node
+from ovgpu.graph.value import Value
+from ovgpu.plugins.gpu.codegen import STORAGE_NAMES
+from ovgpu.plugins.gpu.encoder import THREADS, Encoder, blocks_for
+from ovgpu.plugins.gpu.lower.movement import known, known_numbers, sizes_of
+from ovgpu.plugins.gpu.registry import DeviceTensor, Lowering, lowers
+from ovgpu.plugins.gpu.strided import (
+    DIVISOR,
+    LARGEST_COUNT,
+    divisor,
+    encode_copy,
+    is_movable,
+    place_of,
+)
+
+#: Dimensions that the kernels know (``kernels/places.cuh``), and types of indices they read.
+PLACE_RANK = 8
+INDEX_NAMES = {Type.i32: "int", Type.i64: "long long"}
+
+Argument = np.generic | np.ndarray
+
+#: Up to so many indices ScatterUpdate lets every thread look through them.
+_FEW = 8
+
+_PICKS = np.dtype(
+    [
+        ("count", "u4"),
+        ("before", DIVISOR),
+        ("picks", DIVISOR),
+        ("after", DIVISOR),
+        ("axis_size", "i8"),
+    ],
+    align=True,
+)
+_AXIS_PLACES = np.dtype(
+    [
+        ("count", "u4"),
+        ("rank", "u4"),
+        ("axis", "u4"),
+        ("axis_size", "i4"),
+        ("dims", DIVISOR, (PLACE_RANK,)),
+        ("strides", "i8", (PLACE_RANK,)),
+    ],
+    align=True,
+)
+_TUPLE_PLACES = np.dtype(
+    [
+        ("count", "u4"),
+        ("length", "u4"),
+        ("per_batch", DIVISOR),
+        ("batch_stride", "i8"),
+        ("sizes", "i8", (PLACE_RANK,)),
+        ("strides", "i8", (PLACE_RANK,)),
+    ],
+    align=True,
+)
+_ROWS = np.dtype(
+    [
+        ("count", "u4"),
+        ("places", DIVISOR),
+        ("after", DIVISOR),
+        ("updates", "i8"),
+        ("same_update", "u4"),
+    ],
+    align=True,
+)
+
+
+def divisor_argument(value: int) -> np.ndarray:
+    """A ``Divisor`` as a kernel argument."""
+    return np.array([divisor(value)], DIVISOR)
+
+
+def word_source(file: str, word: int, indices: Type = Type.i64) -> str:
+    """The text that compiles ``file`` for words of so many bytes and a type of indices."""
+    return f'#define WORD {word}\n#define INDEX {INDEX_NAMES[indices]}\n#include "{file}"\n'
+
+
+def element_source(file: str, storage: Type, indices: Type = Type.i64) -> str:
+    """The text that compiles ``file`` for a storage type and a type of indices."""
+    element = STORAGE_NAMES[storage]
+    return f'#define ELEMENT {element}\n#define INDEX {INDEX_NAMES[indices]}\n#include "{file}"\n'
+
+
+def _launch(
+    encoder: Encoder, source: str, name: str, count: int, arguments: Sequence[Argument]
+) -> None:
+    """One thread for each of ``count`` items."""
+    if count:
+        encoder.launch(source, name, blocks_for(count), THREADS, arguments)
+
+
+def _itemsize(tensor: DeviceTensor) -> int:
+    return tensor.storage.bitwidth // 8
+
+
+def _word(run: int, *tensors: DeviceTensor) -> int:
+    """Bytes of the widest words for moving runs of so many bytes of these tensors."""
+    return math.gcd(16, run, *(tensor.address for tensor in tensors))
+
+
+def _countable(*values: Value) -> bool:
+    return all(math.prod(sizes_of(value)) <= LARGEST_COUNT for value in values)
+
+
+def _gathers(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
+    """Whether the kernels take a tensor and indices as the first two inputs."""
+    ranks = [len(sizes_of(value)) for value in (*inputs[:2], outputs[0])]
+    return (
+        is_movable(inputs[0].type)
+        and inputs[1].type in INDEX_NAMES
+        and max(ranks) <= PLACE_RANK
+        and _countable(inputs[1], outputs[0])
+    )
+
+
+# ---- Gather
+@lowers("Gather", accepts=_gathers, known_inputs=(2,))
+def gather(encoder: Encoder, op: Lowering) -> None:
+    data, indices, out = op.input(0), op.input(1), op.outputs[0]
+    axis = known_numbers(op, 2)[0] % len(data.shape)
+    batch = op.attributes.get("batch_dims", 0)
+    if batch < 0:
+        batch += len(indices.shape)
+    size = data.shape[axis]
+    at = None
+    if indices.known is not None and indices.size == 1:
+        at = int(indices.known.reshape(-1)[0])
+    if at is not None and -size <= at < size:
+        # A single place that is known is a slice.
+        flat = (math.prod(data.shape[:axis]), size, math.prod(data.shape[axis + 1 :]))
+        part = place_of(data, flat)[:, at % size]
+        encode_copy(encoder, place_of(out, part.shape), part)
+        return
+    run = math.prod(data.shape[axis + 1 :]) * _itemsize(data)
+    word = _word(run, data, out)
+    picks = np.zeros(1, _PICKS)
+    count = out.nbytes // word
+    picks["count"], picks["axis_size"] = count, size
+    picks["before"] = divisor(math.prod(data.shape[batch:axis]))
+    picks["picks"] = divisor(math.prod(indices.shape[batch:]))
+    picks["after"] = divisor(run // word)
+    arguments: list[Argument] = [out.pointer, data.pointer, indices.pointer, picks]
+    _launch(encoder, word_source("gather.cu", word, indices.type), "gather", count, arguments)
+
+
+def _axis_places(indices: DeviceTensor, data_shape: Sequence[int], axis: int) -> np.ndarray:
+    places = np.zeros(1, _AXIS_PLACES)
+    rank = len(data_shape)
+    places["count"], places["rank"], places["axis"] = indices.size, rank, axis
+    places["axis_size"] = data_shape[axis]
+    stride = 1
+    for d in reversed(range(rank)):
+        places["dims"][0, d], places["strides"][0, d] = divisor(indices.shape[d]), stride
+        stride *= data_shape[d]
+    return places
+
+
+@lowers("GatherElements", accepts=_gathers)
+def gather_elements(encoder: Encoder, op: Lowering) -> None:
+    data, indices, out = op.input(0), op.input(1), op.outputs[0]
+    axis = op.attributes["axis"] % len(data.shape)
+    source = word_source("gather.cu", _itemsize(data), indices.type)
+    arguments: list[Argument] = [
+        out.pointer,
+        data.pointer,
+        indices.pointer,
+        _axis_places(indices, data.shape, axis),
+    ]
+    _launch(encoder, source, "gather_elements", out.size, arguments)
+
+
+def _tuple_places(indices: DeviceTensor, data_shape: Sequence[int], batch: int) -> np.ndarray:
+    length = indices.shape[-1]
+    count = math.prod(indices.shape[:-1])
+    places = np.zeros(1, _TUPLE_PLACES)
+    places["count"], places["length"] = count, length
+    places["per_batch"] = divisor(max(math.prod(indices.shape[batch:-1]), 1))
+    sizes = data_shape[batch : batch + length]
+    stride = 1
+    for d in reversed(range(length)):
+        places["sizes"][0, d], places["strides"][0, d] = sizes[d], stride
+        stride *= sizes[d]
+    places["batch_stride"] = stride if batch else 0
+    return places
+
+
+@lowers("GatherND", accepts=_gathers)
+def gather_nd(encoder: Encoder, op: Lowering) -> None:
+    data, indices, out = op.input(0), op.input(1), op.outputs[0]
+    batch = op.attributes["batch_dims"]
+    run = math.prod(data.shape[batch + indices.shape[-1] :]) * _itemsize(data)
+    word = _word(run, data, out)
+    count = out.nbytes // word
+    places = _tuple_places(indices, data.shape, batch)
+    slices = divisor_argument(run // word)
+    arguments: list[Argument] = [
+        out.pointer,
+        data.pointer,
+        indices.pointer,
+        places,
+        slices,
+        np.uint32(count),
+    ]
+    _launch(encoder, word_source("gather.cu", word, indices.type), "gather_nd", count, arguments)
+
+
+# ---- scatter
+def _encode_winners(
+    encoder: Encoder, op: Lowering, word: int, before: int, places: int, after: int, updates: int
+) -> None:
+    """The result [before, places, after] from the winners in scratch memory; ``after`` in words."""
+    out, source, update = op.outputs[0], op.input(0), op.input(2)
+    rows = _rows(before, places, after, updates, update.size == 1 and not update.shape)
+    arguments: list[Argument] = [
+        out.pointer,
+        source.pointer,
+        update.pointer,
+        np.uint64(op.scratch),
+        rows,
+    ]
+    count = before * places * after
+    _launch(encoder, word_source("scatter.cu", word), "scatter_winners", count, arguments)
+
+
+def _rows(before: int, places: int, after: int, updates: int, same: bool) -> np.ndarray:
+    rows = np.zeros(1, _ROWS)
+    rows["count"], rows["updates"], rows["same_update"] = before * places * after, updates, same
+    rows["places"], rows["after"] = divisor(places), divisor(after)
+    return rows
+
+
+def _encode_unchanged(encoder: Encoder, op: Lowering) -> None:
+    encoder.copy(op.outputs[0].address, op.input(0).address, op.outputs[0].nbytes)
+
+
+def _updates_rows(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
+    """Whether the updates of ScatterUpdate have the shape that the axis demands, or are one number."""
+    if not _gathers(node, inputs, outputs) or inputs[3].known is None:
+        return False
+    data, indices, updates = (sizes_of(value) for value in inputs[:3])
+    axis = int(np.asarray(inputs[3].known).reshape(-1)[0]) % len(data)
+    return updates == () or updates == (*data[:axis], *indices, *data[axis + 1 :])
+
+
+def _largest_axis_scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> int:
+    return 4 * max(sizes_of(outputs[0]), default=1)
+
+
+@lowers("ScatterUpdate", accepts=_updates_rows, scratch=_largest_axis_scratch, known_inputs=(3,))
+def scatter_update(encoder: Encoder, op: Lowering) -> None:
+    data, indices, updates, out = op.input(0), op.input(1), op.input(2), op.outputs[0]
+    if not indices.size:
+        _encode_unchanged(encoder, op)
+        return
+    axis = known_numbers(op, 3)[0] % len(data.shape)
+    size, before = data.shape[axis], math.prod(data.shape[:axis])
+    run = math.prod(data.shape[axis + 1 :]) * _itemsize(data)
+    same = not updates.shape
+    word = _itemsize(data) if same else _word(run, data, updates, out)
+    after = run // word
+    if indices.size <= _FEW:
+        rows = _rows(before, size, after, indices.size, same)
+        tensors: list[Argument] = [t.pointer for t in (out, data, updates, indices)]
+        source = word_source("scatter.cu", word, indices.type)
+        arguments: list[Argument] = [*tensors, np.uint32(indices.size), rows]
+        _launch(encoder, source, "scatter_few", before * size * after, arguments)
+        return
+    encoder.fill(op.scratch, 0xFF, 4 * size)
+    arguments = [np.uint64(op.scratch), indices.pointer, np.int64(size), np.uint32(indices.size)]
+    source = word_source("scatter.cu", word, indices.type)
+    _launch(encoder, source, "mark_rows", indices.size, arguments)
+    _encode_winners(encoder, op, word, before, size, after, indices.size)
+
+
+_REDUCTIONS = {"none": 0, "sum": 1, "mean": 1, "sub": 2, "prod": 3, "min": 4, "max": 5}
+
+
+def _reduction(node: Node) -> str:
+    return str(node.attributes.get("reduction", "none")).lower()
+
+
+def _reduces(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
+    """As :func:`_gathers`; with a reduction only numbers."""
+    plain = _reduction(node) == "none"
+    numeric = outputs[0].type in STORAGE_NAMES and outputs[0].type is not Type.boolean
+    return (plain or numeric) and _gathers(node, inputs, outputs)
+
+
+def _per_element_scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> int:
+    return 4 * math.prod(sizes_of(outputs[0]))
+
+
+def _neutral(reduction: str, storage: Type) -> np.ndarray:
+    """What a reduction starts with where the old value does not count, as one element of the storage type."""
+    dtype = np.dtype(storage.host_dtype)
+    if reduction in ("min", "max"):
+        sign = 1 if reduction == "min" else -1
+        if storage.is_real():
+            return np.array([sign * math.inf]).astype(dtype)
+        limits = np.iinfo(dtype)
+        return np.array([limits.max if sign > 0 else limits.min], dtype)
+    return np.array([1 if reduction == "prod" else 0]).astype(dtype)
+
+
+@lowers("ScatterElementsUpdate", accepts=_reduces, scratch=_per_element_scratch, known_inputs=(3,))
+def scatter_elements_update(encoder: Encoder, op: Lowering) -> None:
+    data, indices, updates, out = op.input(0), op.input(1), op.input(2), op.outputs[0]
+    if not indices.size:
+        _encode_unchanged(encoder, op)
+        return
+    axis = known_numbers(op, 3)[0] % len(data.shape)
+    places = _axis_places(indices, data.shape, axis)
+    reduction = _reduction(op.node)
+    scratch = np.uint64(op.scratch)
+    if reduction == "none":
+        encoder.fill(op.scratch, 0xFF, 4 * out.size)
+        word = _itemsize(data)
+        source = word_source("scatter.cu", word, indices.type)
+        _launch(encoder, source, "mark_elements", indices.size, [scratch, indices.pointer, places])
+        _encode_winners(encoder, op, word, 1, out.size, 1, indices.size)
+        return
+    _encode_unchanged(encoder, op)
+    source = element_source("scatter_reduce.cu", out.storage, indices.type)
+    neutral = _neutral(reduction, out.storage)
+    nothing = np.uint64(0)
+
+    def reduce(values: np.uint64, counts: np.uint64, how: int) -> None:
+        arguments: list[Argument] = [
+            out.pointer,
+            values,
+            indices.pointer,
+            counts,
+            neutral,
+            np.uint32(how),
+            places,
+        ]
+        _launch(encoder, source, "scatter_reduce_elements", indices.size, arguments)
+
+    old_counts = bool(op.attributes["use_init_val"])
+    if not old_counts:
+        reduce(nothing, nothing, _REDUCTIONS["none"])
+    mean = reduction == "mean"
+    if mean:
+        encoder.fill(op.scratch, 0, 4 * out.size)
+    reduce(updates.pointer, scratch if mean else nothing, _REDUCTIONS[reduction])
+    if mean:
+        arguments = [out.pointer, scratch, np.uint32(old_counts), np.uint32(out.size)]
+        _launch(encoder, source, "divide_by_counts", out.size, arguments)
+
+
+def _tuple_scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> int:
+    length = sizes_of(inputs[1])[-1]
+    return 4 * math.prod(sizes_of(outputs[0])[:length])
+
+
+@lowers("ScatterNDUpdate", accepts=_reduces, scratch=_tuple_scratch)
+def scatter_nd_update(encoder: Encoder, op: Lowering) -> None:
+    data, indices, updates, out = op.input(0), op.input(1), op.input(2), op.outputs[0]
+    if not indices.size and indices.shape[-1]:
+        _encode_unchanged(encoder, op)
+        return
+    length = indices.shape[-1]
+    places = _tuple_places(indices, data.shape, 0)
+    slices, tuples = math.prod(data.shape[:length]), math.prod(indices.shape[:-1])
+    run = math.prod(data.shape[length:])
+    reduction = _reduction(op.node)
+    if reduction != "none":
+        _encode_unchanged(encoder, op)
+        source = element_source("scatter_reduce.cu", out.storage, indices.type)
+        tensors: list[Argument] = [out.pointer, updates.pointer, indices.pointer]
+        how = np.uint32(_REDUCTIONS[reduction])
+        count = tuples * run
+        arguments: list[Argument] = [*tensors, how, places, divisor_argument(run), np.uint32(count)]
+        _launch(encoder, source, "scatter_reduce_tuples", count, arguments)
+        return
+    encoder.fill(op.scratch, 0xFF, 4 * slices)
+    word = _word(run * _itemsize(data), data, updates, out)
+    source = word_source("scatter.cu", word, indices.type)
+    marks: list[Argument] = [np.uint64(op.scratch), indices.pointer, places]
+    _launch(encoder, source, "mark_tuples", tuples, marks)
+    _encode_winners(encoder, op, word, 1, slices, run * _itemsize(data) // word, tuples)
+
+
+# ---- OneHot, Eye
+def _one_hot_fits(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
+    fits = is_movable(outputs[0].type) and inputs[0].type in INDEX_NAMES
+    return fits and _countable(outputs[0])
+
+
+@lowers("OneHot", accepts=_one_hot_fits)
+def one_hot(encoder: Encoder, op: Lowering) -> None:
+    indices, on, off, out = op.input(0), op.input(2), op.input(3), op.outputs[0]
+    axis = op.attributes["axis"] % len(out.shape)
+    wraps = op.attributes.get("negative_indices_mode", "ignore_negative") == "normalize"
+    arguments: list[Argument] = [t.pointer for t in (out, indices, on, off)]
+    sizes = [divisor_argument(n) for n in (out.shape[axis], math.prod(out.shape[axis + 1 :]))]
+    source = word_source("gather.cu", _itemsize(out), indices.type)
+    arguments += [*sizes, np.uint32(wraps), np.uint32(out.size)]
+    _launch(encoder, source, "one_hot", out.size, arguments)
+
+
+def _eye_fits(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
+    return is_movable(outputs[0].type) and _countable(outputs[0])
+
+
+@lowers("Eye", accepts=_eye_fits, known_inputs=(0, 1, 2, 3))
+def eye(encoder: Encoder, op: Lowering) -> None:
+    out = op.outputs[0]
+    one = np.ones(1).astype(out.storage.host_dtype).tobytes().ljust(8, b"\0")
+    rows, columns = (divisor_argument(n) for n in out.shape[-2:])
+    offset = np.int64(known_numbers(op, 2)[0])
+    arguments: list[Argument] = [out.pointer, np.frombuffer(one, np.uint64), rows, columns, offset]
+    source = word_source("gather.cu", _itemsize(out))
+    _launch(encoder, source, "diagonal", out.size, [*arguments, np.uint32(out.size)])
+
+
+def _range_fits(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
+    fits = outputs[0].type in STORAGE_NAMES and outputs[0].type is not Type.boolean
+    return fits and _countable(outputs[0])
+
+
+@lowers("Range", accepts=_range_fits, known_inputs=(0, 1, 2))
+def range_(encoder: Encoder, op: Lowering) -> None:
+    out = op.outputs[0]
+    wide = np.dtype(np.float32) if out.storage in (Type.f16, Type.bf16) else out.storage.host_dtype
+    with np.errstate(invalid="ignore", over="ignore"):
+        start, step = (known(op, i).reshape(-1)[:1].astype(wide) for i in (0, 2))
+    source = element_source("range.cu", out.storage)
+    _launch(
+        encoder, source, "fill_range", out.size, [out.pointer, start, step, np.uint32(out.size)]
+    )
