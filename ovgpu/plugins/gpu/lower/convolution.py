@@ -1,7 +1,7 @@
 """Convolutions and transposed convolutions, with bias and activations where a fusion added them.
 
-A 1x1 convolution is a product of matrices; groups that make few channels are summed window by window; everything else is
-a product with windows that are gathered on the fly.
+A 1x1 convolution is a product of matrices; groups that make few channels are summed window by window; everything else
+is a product with windows that are gathered on the fly.
 """
 
 from __future__ import annotations
