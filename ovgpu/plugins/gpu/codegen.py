@@ -1,7 +1,7 @@
 """Generated elementwise kernels: an expression over broadcast tensors becomes one CUDA kernel.
 
-A single operation and a fused cluster take the same path. Each operation has one formula, a function of ``kernels/formulas.cuh``;
-the table below says which and how its arguments are typed. The generated text depends on formulas and element types
+A single operation and a fused cluster take the same path. Each operation has one formula, a function of
+``kernels/formulas.cuh``; the table below says which and how its arguments are typed. The text depends on formulas and element types
 alone, never on shapes, so that a new shape compiles nothing and CuPy's disk cache serves the text across processes.
 """
 
@@ -53,14 +53,14 @@ _ARITHMETIC_NAMES = {
 }
 
 #: How a formula's type T follows from its arguments and result, and what integers mean to it:
-#: ``same``: T is the result's type; ``rounded``/``truncated``: real functions, integers are computed in double and come back
-#: so; ``operands``: T is the type of the first operand, the result is boolean.
+#: ``same``: T is the result's type; ``rounded``/``truncated``: real functions, integers are computed in double and
+#: come back so; ``operands``: T is the type of the first operand, the result is boolean.
 Kind = Literal["same", "rounded", "truncated", "operands"]
 
 
 @dataclass(frozen=True)
 class Formula:
-    """How an operation calls its function in ``formulas.cuh``: operands first, then literals (attributes)."""
+    """How an operation calls its function in ``formulas.cuh``: operands first, then literals."""
 
     function: str
     kind: Kind = "same"
@@ -91,8 +91,9 @@ FORMULAS = _formulas()
 
 #: Functions that have overloads for float and double instead of a template parameter.
 _OVERLOADED = frozenset(
-    "sqrt exp log sin cos tan asin acos atan sinh cosh tanh asinh acosh erf erf_inverse".split()
-)
+    ("sqrt", "exp", "log", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "erf",
+     "erf_inverse")
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

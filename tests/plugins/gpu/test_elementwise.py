@@ -29,9 +29,9 @@ BINARY = (
     "SquaredDifference",
 )
 UNARY = (
-    "Abs Negative Sign Floor Ceiling Exp Sin Cos Atan Sinh Cosh Tanh Asinh Erf Relu Sigmoid HSwish HSigmoid Mish "
-    "SoftPlus SoftSign"
-).split()  # fmt: skip
+    "Abs", "Negative", "Sign", "Floor", "Ceiling", "Exp", "Sin", "Cos", "Atan", "Sinh", "Cosh", "Tanh", "Asinh", "Erf",
+    "Relu", "Sigmoid", "HSwish", "HSigmoid", "Mish", "SoftPlus", "SoftSign",
+)  # fmt: skip
 POSITIVE = ("Sqrt", "Log")
 INSIDE_ONE = ("Asin", "Acos", "Atanh", "ErfInv", "Tan")
 INTEGERS = (np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ovgpu.graph.element_type import Type
 from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
 from ovgpu.ops.broadcasting import pdpd_start
@@ -23,7 +22,7 @@ Literals = tuple[float | int | bool, ...]
 
 @dataclass(frozen=True)
 class Elementwise:
-    """What an operation is as an expression: formula, literals, and the order of its operands among the node's inputs."""
+    """An operation as an expression: formula, literals, and which inputs of the node are its operands."""
 
     formula: str
     literals: Literals = ()
