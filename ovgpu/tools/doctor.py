@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(
         f"ovgpu      {ov.get_version()}, Python {platform.python_version()}, {platform.platform()}"
     )
-    for name in ("numpy", "ml_dtypes", "threadpoolctl", "defusedxml"):
+    for name in ("numpy", "ml_dtypes", "threadpoolctl"):
         print(f"{name:10} {_version(name) or 'missing   needed: reinstall ovgpu'}")
     for name, purpose, how in OPTIONAL:
         version = _version(name)

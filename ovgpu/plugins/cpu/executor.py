@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,9 @@ from ovgpu.plugins.plugin import InferenceCancelled
 
 #: Plans kept per executor, and continuations kept per boundary; the least recently used go first.
 MAX_PLANS = 64
+
+#: Bytes of memory of this machine.
+_PHYSICAL_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 #: Steps between two looks at the cancel flag.
 CANCEL_INTERVAL = 16
@@ -105,7 +109,7 @@ class Executor:
         nbytes = layout.nbytes if block.size == 0 else next_power_of_two(layout.nbytes)
         try:
             self.blocks[depth] = _aligned_block(nbytes)
-        except MemoryError:
+        except (MemoryError, ValueError, OverflowError):
             raise RuntimeError(
                 f"Not enough memory: the shapes given need a block of {nbytes:,} bytes"
             ) from None
@@ -182,7 +186,7 @@ class Executor:
             raise
         except Exception as error:
             index = next(i for i, s in enumerate(steps) if s is step)
-            raise self._layer_error(segment.instruction_of_step[index], error) from error
+            raise self.layer_error(segment.instruction_of_step[index], error) from error
 
     def _run_timed(self, segment: Segment) -> None:
         for index, step in zip(segment.instruction_of_step, segment.steps, strict=True):
@@ -194,11 +198,11 @@ class Executor:
             except (InferenceCancelled, _Replan):
                 raise
             except Exception as error:
-                raise self._layer_error(index, error) from error
+                raise self.layer_error(index, error) from error
             self.times[index] = time.perf_counter() - begin
             self.executed[index] = True
 
-    def _layer_error(self, index: int, error: Exception) -> RuntimeError:
+    def layer_error(self, index: int, error: Exception) -> RuntimeError:
         node = self.program.instructions[index].node
         shapes = ", ".join(
             f"{s.value.type.to_string()}{s.value.shape}" for s in node.input_values()
@@ -364,7 +368,7 @@ class Executor:
         except (InferenceCancelled, _Replan):
             raise
         except Exception as error:
-            raise self._layer_error(segment.stop, error) from error
+            raise self.layer_error(segment.stop, error) from error
         self.times[segment.stop] = time.perf_counter() - begin
         self.executed[segment.stop] = True
         return results
@@ -400,7 +404,11 @@ def _read_state(state: StateBuffer, initial: np.ndarray | None, out: np.ndarray)
 
 
 def _aligned_block(nbytes: int) -> np.ndarray:
-    """Uninitialised bytes that start at a cache line."""
+    """Uninitialised bytes that start at a cache line. Raises MemoryError when the machine has not that many."""
+    if (
+        nbytes > _PHYSICAL_MEMORY
+    ):  # systems that overcommit would grant it, and kill the process that uses it
+        raise MemoryError
     raw = np.empty(nbytes + 64, np.uint8)
     start = -raw.ctypes.data % 64
     return raw[start : start + nbytes]

@@ -146,19 +146,28 @@ class SegmentPlanner:
             for number in self.program.instructions[self.parent.stop].outputs:
                 self._new_root(number, segment.start)
         for index in range(segment.start, segment.stop):
-            instruction = self.program.instructions[index]
-            if instruction.node.get_type_name() == "Assign":
-                self._alias(
-                    instruction.outputs[0], self._seen(instruction.inputs[0]), instruction.inputs[0]
-                )
-                continue
-            if instruction.kernel is not None:
-                if instruction.kernel.view is not None and self._try_view(instruction):
-                    self.views.add(index)
-                    continue
-                self._ask_scratch(index, instruction)
-            for number in instruction.outputs:
-                self._place_output(index, instruction, number)
+            try:
+                self._structure_instruction(index, self.program.instructions[index])
+            except (
+                ValueError,
+                OverflowError,
+                MemoryError,
+            ) as error:  # shapes beyond what numpy can address
+                raise self.executor.layer_error(index, error) from error
+
+    def _structure_instruction(self, index: int, instruction: Instruction) -> None:
+        if instruction.node.get_type_name() == "Assign":
+            self._alias(
+                instruction.outputs[0], self._seen(instruction.inputs[0]), instruction.inputs[0]
+            )
+            return
+        if instruction.kernel is not None:
+            if instruction.kernel.view is not None and self._try_view(instruction):
+                self.views.add(index)
+                return
+            self._ask_scratch(index, instruction)
+        for number in instruction.outputs:
+            self._place_output(index, instruction, number)
 
     def _shape(self, number: int) -> tuple[int, ...]:
         shape = self.segment.values[number].shape.static_tuple()
