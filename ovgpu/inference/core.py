@@ -158,7 +158,10 @@ class Core:
         per_device = plain_config(merged.pop("DEVICE_PROPERTIES", None) or {})
         given |= plain_config(per_device.get(plugin.name, {}))
         return _CompileOptions(
-            plugin.properties.resolve(device.config | given), merged, can_cache=True
+            plugin.properties.resolve(device.config | given),
+            merged,
+            can_cache=True,
+            given=plugin.properties.parse(device.config | given),
         )
 
     def import_model(
@@ -187,7 +190,7 @@ class Core:
         device = DeviceName.parse(device_name)
         plugin = self._registry.get(device.plugin)
         options = self._compile_options(plugin, device, config)
-        return CompiledModel._create(plugin.import_model(blob, options.device), False)
+        return CompiledModel._create(plugin.import_model(blob, options.given), False)
 
     def query_model(
         self, model: Model, device_name: str, config: Mapping[str, Any] | None = None
@@ -375,10 +378,18 @@ class Core:
 class _CompileOptions:
     """The configuration of one compilation: for the device, and for the steps before it."""
 
-    __slots__ = ("can_cache", "device", "globals")
+    __slots__ = ("can_cache", "device", "given", "globals")
 
-    def __init__(self, device: dict[str, Any], globals: dict[str, Any], can_cache: bool) -> None:
+    def __init__(
+        self,
+        device: dict[str, Any],
+        globals: dict[str, Any],
+        can_cache: bool,
+        given: dict[str, Any] | None = None,
+    ) -> None:
         self.device = device
+        #: Without what comes from the device's settings: an imported model keeps those that it was compiled with.
+        self.given = device if given is None else given
         self.globals = globals
         self.can_cache = can_cache
 

@@ -24,8 +24,8 @@ from ovgpu.plugins.gpu.device import DEFAULT_GRAPH_LIMIT, cupy
 from ovgpu.plugins.gpu.evaluate import LARGEST_KNOWN
 from ovgpu.plugins.gpu.executor import GpuExecutor
 from ovgpu.plugins.gpu.lowering import lower_model
-from ovgpu.plugins.gpu.remote import GpuRemoteTensor, wrap_device_memory
 from ovgpu.plugins.gpu.registry import DeviceKernel, DeviceTensor, find_lowering
+from ovgpu.plugins.gpu.remote import GpuRemoteTensor, wrap_device_memory
 from ovgpu.plugins.plugin import CompiledPlugin, Job, OnDone, State
 
 
@@ -280,9 +280,7 @@ class GpuJob(Job):
             self.executor.stream.wait_event(cupy().cuda.get_current_stream().record())
 
     def wrap(self, value: Any, element_type: Type) -> Tensor | None:
-        return wrap_device_memory(
-            value, element_type, self.compiled.context, self.executor.stream
-        )
+        return wrap_device_memory(value, element_type, self.compiled.context, self.executor.stream)
 
     def cancel(self) -> None:
         self.executor.cancelled = True

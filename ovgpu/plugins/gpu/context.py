@@ -59,7 +59,6 @@ class DeviceContext:
                     f"GPU.{self.index} has not enough memory: {nbytes:,} bytes were asked for, {free:,} of {total:,} are free"
                 ) from error
 
-
     def free_bytes(self) -> int:
         """Bytes that can be allocated: free on the device, or held unused by CuPy's pool."""
         with self.activate():

@@ -18,6 +18,7 @@ from ovgpu.graph.value import Value
 from ovgpu.plugins.cpu.evaluate import evaluate as evaluate_on_host
 from ovgpu.plugins.cpu.plan import _Peek
 from ovgpu.plugins.cpu.program import Instruction
+from ovgpu.plugins.gpu.context import OutOfDeviceMemory
 from ovgpu.plugins.gpu.device import cupy
 from ovgpu.plugins.gpu.encoder import Record
 from ovgpu.plugins.gpu.registry import DeviceTensor
@@ -382,7 +383,9 @@ class GpuExecutor(Transfers):
         alive = self._settle()
         if isinstance(error, InferenceCancelled) or not isinstance(error, Exception):
             return error
-        text = f"GPU.{self.context.index}: {error}"
+        text = str(error)
+        if not isinstance(error, OutOfDeviceMemory):
+            text = f"GPU.{self.context.index}: {text}"
         if not alive:
             # Graphs and plans belong to a context that CUDA has given up.
             self._graphs.clear()
@@ -413,8 +416,14 @@ class GpuExecutor(Transfers):
 
     def _plan(self, segment: GpuSegment, parent: GpuSegment | None) -> GpuSegment:
         # One job at a time: lowerings prepare weights that all jobs share.
+        capacities = dict(self.capacities)
         with self.compiled.planning, marked(self.compiled.name, "model"):
-            return plan_gpu_segment(self, segment, parent)
+            try:
+                return plan_gpu_segment(self, segment, parent)
+            except OutOfDeviceMemory:
+                # What did not fit must not make the plans of smaller shapes larger.
+                self.capacities = capacities
+                raise
 
     def _forget(self, segment: GpuSegment) -> None:
         """Drop the graphs of a plan and of its continuations."""

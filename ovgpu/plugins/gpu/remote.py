@@ -98,9 +98,7 @@ class GpuRemoteTensor(RemoteTensor):
         made = cls._of(context, element_type, dims, array)
         flat = array.reshape(-1).view(np.uint8)
         made.array = (
-            flat
-            if element_type.bitwidth < 8
-            else flat.view(element_type.host_dtype).reshape(dims)
+            flat if element_type.bitwidth < 8 else flat.view(element_type.host_dtype).reshape(dims)
         )
         return made
 

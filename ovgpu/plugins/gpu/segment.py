@@ -17,7 +17,6 @@ from ovgpu.execution.memory import Lifetime, align, next_power_of_two, plan_memo
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.value import Value
 from ovgpu.plugins.cpu.program import Instruction
-
 from ovgpu.plugins.gpu.encoder import Record
 from ovgpu.plugins.gpu.evaluate import LARGEST_KNOWN
 from ovgpu.plugins.gpu.registry import DeviceKernel, DeviceTensor, Lowering
@@ -83,7 +82,7 @@ class GpuSegmentPlanner:
         segment, tensors = self.segment, self.program.tensors
         for index in range(segment.start, self.end):
             instruction = self.program.instructions[index]
-            if all(tensors[n].value.is_static for n in instruction.outputs):
+            if all(_is_settled(tensors[n].value) for n in instruction.outputs):
                 for n in instruction.outputs:
                     segment.values[n] = tensors[n].value
                 continue
@@ -301,9 +300,20 @@ class GpuSegmentPlanner:
             return True
         for index in range(self.segment.start, self.end):
             instruction = self.program.instructions[index]
-            if number in instruction.inputs and index not in self.skipped:
+            kernel = self.tiers.get(index)
+            # A view (Reshape) reads the tensor it shows, never the shape.
+            read = instruction.inputs[:1] if kernel and kernel.alias else instruction.inputs
+            if number in read and index not in self.skipped:
                 return True
         return False
+
+
+def _is_settled(value: Value) -> bool:
+    """Whether compilation found out all that there is: small tensors may be shape arithmetic of sizes known only now."""
+    shape = value.shape.static_tuple()
+    if shape is None:
+        return False
+    return math.prod(shape) > LARGEST_SHAPE_VALUE or value.known is not None
 
 
 def plan_gpu_segment(

@@ -9,7 +9,6 @@ import numpy as np
 
 import ovgpu as ov
 from ovgpu import opset16 as ops
-from ovgpu.op.util import Variable, VariableInfo
 
 F32 = {"INFERENCE_PRECISION_HINT": "f32"}
 
@@ -23,7 +22,9 @@ def reals(*shape: int, seed: int = 0) -> np.ndarray:
 
 
 def parameter(shape: Sequence[Any], dtype: Any = np.float32, name: str = "x") -> Any:
-    made = ops.parameter(ov.PartialShape([ov.Dimension(*d) if isinstance(d, tuple) else d for d in shape]), dtype)
+    made = ops.parameter(
+        ov.PartialShape([ov.Dimension(*d) if isinstance(d, tuple) else d for d in shape]), dtype
+    )
     made.set_friendly_name(name)
     made.output(0).set_names({name})
     return made
@@ -32,8 +33,12 @@ def parameter(shape: Sequence[Any], dtype: Any = np.float32, name: str = "x") ->
 def dense(shape: Sequence[Any]) -> ov.Model:
     """Two matrix products with activations, over 8 features."""
     x = parameter(shape)
-    hidden = ops.relu(ops.add(ops.matmul(x, ops.constant(reals(8, 16)), False, False), ops.constant(reals(16))))
-    return ov.Model([ops.tanh(ops.matmul(hidden, ops.constant(reals(16, 4)), False, False))], [x], "dense")
+    hidden = ops.relu(
+        ops.add(ops.matmul(x, ops.constant(reals(8, 16)), False, False), ops.constant(reals(16)))
+    )
+    return ov.Model(
+        [ops.tanh(ops.matmul(hidden, ops.constant(reals(16, 4)), False, False))], [x], "dense"
+    )
 
 
 def flattened(shape: Sequence[Any]) -> ov.Model:
@@ -42,7 +47,11 @@ def flattened(shape: Sequence[Any]) -> ov.Model:
     sizes = ops.shape_of(x, "i64")
     batch = ops.gather(sizes, ops.constant(np.array([0], np.int64)), ops.constant(np.int64(0)))
     target = ops.concat([batch, ops.constant(np.array([-1], np.int64))], 0)
-    return ov.Model([ops.reshape(ops.exp(x), target, False), ops.multiply(sizes, ops.constant(np.int64(2)))], [x], "flat")
+    return ov.Model(
+        [ops.reshape(ops.exp(x), target, False), ops.multiply(sizes, ops.constant(np.int64(2)))],
+        [x],
+        "flat",
+    )
 
 
 def found() -> ov.Model:
@@ -56,7 +65,9 @@ def found() -> ov.Model:
 def reshaped_by_input() -> ov.Model:
     """An input says what shape the other takes."""
     x, target = parameter([-1]), parameter([2], np.int64, "target")
-    return ov.Model([ops.relu(ops.reshape(ops.negative(x), target, False))], [x, target], "reshaped")
+    return ov.Model(
+        [ops.relu(ops.reshape(ops.negative(x), target, False))], [x, target], "reshaped"
+    )
 
 
 def chosen() -> ov.Model:
@@ -90,25 +101,20 @@ def repeated() -> ov.Model:
 def accumulated() -> ov.Model:
     """A variable of fixed shape: the sum of all inputs so far."""
     x = parameter([2, 3])
-    variable = _variable("sum", [2, 3])
-    total = ops.add(ops.read_value(ops.constant(np.full((2, 3), 10, np.float32)), variable), x)
-    model = ov.Model([ops.multiply(total, ops.constant(np.float32(1)))], [ops.assign(total, variable)], [x], "sum")
-    return model
+    start = ops.constant(np.full((2, 3), 10, np.float32))
+    total = ops.add(ops.read_value(start, "sum", np.float32, [2, 3]), x)
+    out = ops.multiply(total, ops.constant(np.float32(1)))
+    return ov.Model([out], [ops.assign(total, "sum")], [x], "sum")
 
 
 def appended(length: Any = -1) -> ov.Model:
     """A variable that grows: all rows so far."""
     x = parameter([(1, 4), 3])
-    variable = _variable("rows", [length, 3])
     start = ops.constant(np.zeros((0, 3), np.float32))
-    rows = ops.concat([ops.read_value(start, variable), x], 0)
-    return ov.Model([ops.multiply(rows, ops.constant(np.float32(2)))], [ops.assign(rows, variable)], [x], "rows")
-
-
-def _variable(name: str, shape: Sequence[Any]) -> Any:
-    info = VariableInfo()
-    info.data_shape, info.data_type, info.variable_id = ov.PartialShape(list(shape)), ov.Type.f32, name
-    return Variable(info)
+    shape = ov.PartialShape([ov.Dimension(*length) if isinstance(length, tuple) else length, 3])
+    rows = ops.concat([ops.read_value(start, "rows", np.float32, shape), x], 0)
+    out = ops.multiply(rows, ops.constant(np.float32(2)))
+    return ov.Model([out], [ops.assign(rows, "rows")], [x], "rows")
 
 
 def through_host() -> ov.Model:
@@ -120,7 +126,9 @@ def through_host() -> ov.Model:
 
 def integers() -> ov.Model:
     x, y = parameter([-1], np.int64, "x"), parameter([-1], np.int64, "y")
-    return ov.Model([ops.add(ops.multiply(x, y), ops.constant(np.int64(1 << 40)))], [x, y], "integers")
+    return ov.Model(
+        [ops.add(ops.multiply(x, y), ops.constant(np.int64(1 << 40)))], [x, y], "integers"
+    )
 
 
 def passed_through() -> ov.Model:

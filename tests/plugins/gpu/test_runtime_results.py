@@ -56,7 +56,9 @@ def test_states_are_read_set_and_reset():
     np.testing.assert_array_equal(got.state.data, want.state.data)
     for request in (expected, actual):
         (state,) = request.query_state()
-        state.state = ov.Tensor(reals(40, 3, seed=2))  # larger than the buffers: plans are made anew
+        state.state = ov.Tensor(
+            reals(40, 3, seed=2)
+        )  # larger than the buffers: plans are made anew
     assert_same(actual.infer([reals(1, 3)]), expected.infer([reals(1, 3)]))
     for request in (expected, actual):
         request.reset_state()
