@@ -1,0 +1,75 @@
+"""Scaled dot-product attention on the device."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ovgpu.graph.element_type import Type
+from tests.plugins.gpu.lowering_check import compare, numbers
+
+PRECISIONS = pytest.mark.parametrize("precision", [Type.f32, Type.f16], ids=["f32", "f16"])
+
+#: Query, key and value.
+SHAPES = {
+    "plain": ((2, 3, 10, 16), (2, 3, 13, 16), (2, 3, 13, 16)),
+    "other_value": ((1, 2, 70, 24), (1, 2, 130, 24), (1, 2, 130, 20)),
+    "odd_head": ((1, 5, 33), (1, 40, 33), (1, 40, 7)),
+    "shared_keys": ((2, 4, 9, 8), (2, 1, 11, 8), (1, 1, 11, 8)),
+    "decoding": ((2, 4, 1, 64), (2, 4, 77, 64), (2, 4, 77, 64)),
+    "three_rows": ((1, 2, 3, 40), (1, 2, 5, 40), (1, 2, 5, 80)),
+    "head_128": ((1, 2, 40, 128), (1, 2, 50, 128), (1, 2, 50, 100)),
+    "head_256": ((1, 1, 20, 256), (1, 1, 35, 256), (1, 1, 35, 256)),
+}
+
+
+def _arrays(name):
+    return [numbers(shape, i) for i, shape in enumerate(SHAPES[name])]
+
+
+@pytest.mark.gpu_sim(check=True)
+@PRECISIONS
+@pytest.mark.parametrize("causal", [False, True], ids=["whole", "causal"])
+def test_shapes(causal, precision):
+    for name in SHAPES:
+        compare("ScaledDotProductAttention", _arrays(name), 13, precision, causal=causal)
+
+
+@pytest.mark.gpu_sim(check=True)
+@PRECISIONS
+def test_masks_and_scale(precision):
+    for name in ("plain", "shared_keys", "decoding", "three_rows"):
+        query, key, _ = SHAPES[name]
+        rows, columns = query[-2], key[-2]
+        for shape in ((rows, columns), (query[0], 1, rows, columns), (1, 1, 1, columns), (rows, 1)):
+            added = numbers(shape, 7)
+            seen = numbers(shape, 8) > -0.5
+            seen[..., 0] = True
+            for mask in (added, seen):
+                arrays = [*_arrays(name), mask, np.array([0.3], np.float32)]
+                compare("ScaledDotProductAttention", arrays, 13, precision, causal=False)
+
+
+@pytest.mark.gpu_sim
+def test_rows_that_see_nothing_and_scalars():
+    for name in ("plain", "decoding"):
+        query, key, _ = SHAPES[name]
+        mask = numbers((query[-2], key[-2])) > 0
+        mask[0] = False
+        result = compare("ScaledDotProductAttention", [*_arrays(name), mask], 13, causal=False)
+        assert np.isnan(result[0][..., 0, :]).all()
+        nothing = np.float32(0).reshape(())
+        arrays = [*_arrays(name), nothing, np.array(0.5, np.float32)]
+        compare("ScaledDotProductAttention", arrays, 13, causal=False)
+
+
+@pytest.mark.gpu_sim
+def test_large_scores_and_no_keys():
+    arrays = [
+        numbers((1, 2, 8, 16), 1, 30),
+        numbers((1, 2, 90, 16), 2, 30),
+        numbers((1, 2, 90, 16), 3),
+    ]
+    compare("ScaledDotProductAttention", arrays, 13, causal=False)
+    empty = [numbers((1, 2, 8, 16)), numbers((1, 2, 0, 16)), numbers((1, 2, 0, 16))]
+    compare("ScaledDotProductAttention", empty, 13, causal=False)
