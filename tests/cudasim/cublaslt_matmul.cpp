@@ -76,7 +76,7 @@ struct Preference {
   uint32_t alignment[4] = {256, 256, 256, 256};
   float max_waves = 0;
 };
-struct Algorithm { // cublasLtMatmulAlgo_t: 64 opaque bytes
+struct Algorithm {  // cublasLtMatmulAlgo_t: 64 opaque bytes
   uint64_t magic, workspace, reserved[6];
 };
 struct HeuristicResult {
@@ -95,7 +95,8 @@ struct Field {
 };
 Field field(MatmulDesc& d, int attribute) {
   switch (attribute) {
-#define F(name, member) case name: return {&d.member, sizeof d.member}
+#define F(name, member)                                                                                                \
+  case name: return {&d.member, sizeof d.member}
     F(DESC_COMPUTE_TYPE, compute_type);
     F(DESC_SCALE_TYPE, scale_type);
     F(DESC_POINTER_MODE, pointer_mode);
@@ -138,28 +139,22 @@ Field field(Preference& d, int attribute) {
   return {nullptr, 0};
 }
 template <class T> int set_attribute(T* d, int attribute, const void* value, size_t size, const char* unsupported) {
-  if (!d || !value)
-    return STATUS_INVALID_VALUE;
+  if (!d || !value) return STATUS_INVALID_VALUE;
   Field f = field(*d, attribute);
   if (!f.where) {
     cudasim_unsupported((std::string(unsupported) + " attribute " + std::to_string(attribute)).c_str());
     return STATUS_NOT_SUPPORTED;
   }
-  if (size < f.size)
-    return STATUS_INVALID_VALUE;
+  if (size < f.size) return STATUS_INVALID_VALUE;
   memcpy(f.where, value, f.size);
   return STATUS_SUCCESS;
 }
 template <class T> int get_attribute(T* d, int attribute, void* value, size_t size, size_t* written) {
   Field f = d ? field(*d, attribute) : Field{nullptr, 0};
-  if (!f.where)
-    return STATUS_INVALID_VALUE;
-  if (written)
-    *written = f.size;
-  if (size == 0)
-    return STATUS_SUCCESS; // a question for the size
-  if (size < f.size || !value)
-    return STATUS_INVALID_VALUE;
+  if (!f.where) return STATUS_INVALID_VALUE;
+  if (written) *written = f.size;
+  if (size == 0) return STATUS_SUCCESS;  // a question for the size
+  if (size < f.size || !value) return STATUS_INVALID_VALUE;
   memcpy(value, f.where, f.size);
   return STATUS_SUCCESS;
 }
@@ -167,8 +162,8 @@ template <class T> int get_attribute(T* d, int attribute, void* value, size_t si
 // ---------------------------------------------------------------- what is a valid product
 struct Problem {
   int64_t m, n, k;
-  const char* refusal = nullptr; // why the combination is not supported
-  bool invalid = false;          // shapes do not fit: INVALID_VALUE
+  const char* refusal = nullptr;  // why the combination is not supported
+  bool invalid = false;           // shapes do not fit: INVALID_VALUE
 };
 
 bool fits(const MatrixLayout& l) {
@@ -176,21 +171,19 @@ bool fits(const MatrixLayout& l) {
 }
 
 bool types_supported(const MatmulDesc& d, int a, int b, int c, int out) {
-  if (a != b || c != out)
-    return false;
+  if (a != b || c != out) return false;
   bool float32 = d.compute_type == COMPUTE_32F || d.compute_type == COMPUTE_32F_PEDANTIC ||
                  d.compute_type == COMPUTE_32F_FAST_TF32 || d.compute_type == COMPUTE_32F_FAST_16F ||
                  d.compute_type == COMPUTE_32F_FAST_16BF;
   if (float32 && d.scale_type == CUDA_R_32F)
-    return (a == CUDA_R_32F && out == a) || ((a == CUDA_R_16F || a == CUDA_R_16BF) && (out == a || out == CUDA_R_32F)) ||
+    return (a == CUDA_R_32F && out == a) ||
+           ((a == CUDA_R_16F || a == CUDA_R_16BF) && (out == a || out == CUDA_R_32F)) ||
            (a == CUDA_R_8I && out == CUDA_R_32F && d.compute_type == COMPUTE_32F);
-  if (d.compute_type == COMPUTE_16F && d.scale_type == CUDA_R_16F)
-    return a == CUDA_R_16F && out == a;
-  if (d.compute_type == COMPUTE_64F && d.scale_type == CUDA_R_64F)
-    return a == CUDA_R_64F && out == a;
+  if (d.compute_type == COMPUTE_16F && d.scale_type == CUDA_R_16F) return a == CUDA_R_16F && out == a;
+  if (d.compute_type == COMPUTE_64F && d.scale_type == CUDA_R_64F) return a == CUDA_R_64F && out == a;
   if (d.compute_type == COMPUTE_32I)
-    return a == CUDA_R_8I && ((d.scale_type == CUDA_R_32I && out == CUDA_R_32I) ||
-                              (d.scale_type == CUDA_R_32F && out == CUDA_R_8I));
+    return a == CUDA_R_8I &&
+           ((d.scale_type == CUDA_R_32I && out == CUDA_R_32I) || (d.scale_type == CUDA_R_32F && out == CUDA_R_8I));
   return false;
 }
 
@@ -201,11 +194,14 @@ Problem examine(const MatmulDesc& d, const MatrixLayout& a, const MatrixLayout& 
   p.k = (int64_t)(d.trans_a ? a.rows : a.columns);
   p.n = (int64_t)(d.trans_b ? b.rows : b.columns);
   int64_t k_of_b = (int64_t)(d.trans_b ? b.columns : b.rows);
-  bool batches = a.batch_count == out.batch_count && b.batch_count == out.batch_count && c.batch_count == out.batch_count;
+  bool batches =
+      a.batch_count == out.batch_count && b.batch_count == out.batch_count && c.batch_count == out.batch_count;
   p.invalid = p.k != k_of_b || (int64_t)out.rows != p.m || (int64_t)out.columns != p.n || c.rows != out.rows ||
-              c.columns != out.columns || c.order != out.order || !fits(a) || !fits(b) || !fits(c) || !fits(out) || !batches;
+              c.columns != out.columns || c.order != out.order || !fits(a) || !fits(b) || !fits(c) || !fits(out) ||
+              !batches;
   unsigned activation = d.epilogue & ~unsigned(EPILOGUE_BIAS);
-  bool epilogue_known = activation == 0 || activation == EPILOGUE_DEFAULT || activation == EPILOGUE_RELU || activation == EPILOGUE_GELU;
+  bool epilogue_known =
+      activation == 0 || activation == EPILOGUE_DEFAULT || activation == EPILOGUE_RELU || activation == EPILOGUE_GELU;
   bool has_epilogue = d.epilogue != EPILOGUE_DEFAULT;
   if (!types_supported(d, (int)a.type, (int)b.type, (int)c.type, (int)out.type))
     p.refusal = "this combination of types, compute type and scale type";
@@ -242,7 +238,7 @@ Matrix matrix_of(const MatrixLayout& l, const void* data, int64_t batch, bool tr
   return {p, (cudaDataType)l.type, l.ld, transposed != (l.order == ORDER_ROW)};
 }
 
-} // namespace
+}  // namespace
 
 extern "C" {
 struct LtHandle {
@@ -259,10 +255,11 @@ int cublasLtDestroy(LtHandle* h) {
 size_t cublasLtGetVersion() { return 120900; }
 size_t cublasLtGetCudartVersion() { return CUDART_VERSION; }
 const char* cublasLtGetStatusName(int s) {
-  static const std::map<int, const char*> NAMES = {{0, "CUBLAS_STATUS_SUCCESS"}, {1, "CUBLAS_STATUS_NOT_INITIALIZED"},
-      {3, "CUBLAS_STATUS_ALLOC_FAILED"}, {7, "CUBLAS_STATUS_INVALID_VALUE"}, {8, "CUBLAS_STATUS_ARCH_MISMATCH"},
-      {11, "CUBLAS_STATUS_MAPPING_ERROR"}, {13, "CUBLAS_STATUS_EXECUTION_FAILED"},
-      {14, "CUBLAS_STATUS_INTERNAL_ERROR"}, {15, "CUBLAS_STATUS_NOT_SUPPORTED"}, {16, "CUBLAS_STATUS_LICENSE_ERROR"}};
+  static const std::map<int, const char*> NAMES = {
+      {0, "CUBLAS_STATUS_SUCCESS"},           {1, "CUBLAS_STATUS_NOT_INITIALIZED"}, {3, "CUBLAS_STATUS_ALLOC_FAILED"},
+      {7, "CUBLAS_STATUS_INVALID_VALUE"},     {8, "CUBLAS_STATUS_ARCH_MISMATCH"},   {11, "CUBLAS_STATUS_MAPPING_ERROR"},
+      {13, "CUBLAS_STATUS_EXECUTION_FAILED"}, {14, "CUBLAS_STATUS_INTERNAL_ERROR"}, {15, "CUBLAS_STATUS_NOT_SUPPORTED"},
+      {16, "CUBLAS_STATUS_LICENSE_ERROR"}};
   auto it = NAMES.find(s);
   return it == NAMES.end() ? "unknown cublasStatus_t" : it->second;
 }
@@ -314,17 +311,14 @@ int cublasLtMatmulPreferenceGetAttribute(Preference* p, int attribute, void* val
 int cublasLtMatmulAlgoGetHeuristic(LtHandle*, MatmulDesc* d, MatrixLayout* a, MatrixLayout* b, MatrixLayout* c,
                                    MatrixLayout* out, Preference* preference, int requested, HeuristicResult* results,
                                    int* returned) {
-  if (!d || !a || !b || !c || !out || !returned || !results || requested <= 0)
-    return STATUS_INVALID_VALUE;
+  if (!d || !a || !b || !c || !out || !returned || !results || requested <= 0) return STATUS_INVALID_VALUE;
   *returned = 0;
   Problem p = examine(*d, *a, *b, *c, *out);
-  if (p.invalid)
-    return STATUS_INVALID_VALUE;
-  if (p.refusal)
-    return STATUS_NOT_SUPPORTED; // an expected answer: the caller takes another route
+  if (p.invalid) return STATUS_INVALID_VALUE;
+  if (p.refusal) return STATUS_NOT_SUPPORTED;  // an expected answer: the caller takes another route
   uint64_t limit = preference ? preference->max_workspace : 0;
   uint64_t sizes[2] = {wanted_workspace(p, limit), 0};
-  int found = sizes[0] ? 2 : 1; // best first; the last one always works without workspace
+  int found = sizes[0] ? 2 : 1;  // best first; the last one always works without workspace
   for (int i = 0; i < std::min(found, requested); i++) {
     results[i] = HeuristicResult{};
     results[i].algorithm = Algorithm{MAGIC, sizes[i], {}};
@@ -338,65 +332,64 @@ int cublasLtMatmulAlgoGetHeuristic(LtHandle*, MatmulDesc* d, MatrixLayout* a, Ma
 int cublasLtMatmul(LtHandle*, MatmulDesc* d, const void* alpha, const void* a, MatrixLayout* la, const void* b,
                    MatrixLayout* lb, const void* beta, const void* c, MatrixLayout* lc, void* out, MatrixLayout* lo,
                    const Algorithm* algorithm, void* workspace, size_t workspace_bytes, cudaStream_t stream) {
-  if (!d || !la || !lb || !lc || !lo || !alpha || !beta)
-    return STATUS_INVALID_VALUE;
+  if (!d || !la || !lb || !lc || !lo || !alpha || !beta) return STATUS_INVALID_VALUE;
   Problem p = examine(*d, *la, *lb, *lc, *lo);
-  if (p.invalid)
-    return STATUS_INVALID_VALUE;
+  if (p.invalid) return STATUS_INVALID_VALUE;
   if (p.refusal) {
     fprintf(stderr, "cudasim: cublasLtMatmul does not support %s\n", p.refusal);
     return STATUS_NOT_SUPPORTED;
   }
-  if (algorithm && algorithm->magic != MAGIC)
-    return STATUS_INVALID_VALUE;
+  if (algorithm && algorithm->magic != MAGIC) return STATUS_INVALID_VALUE;
   size_t needed = algorithm ? algorithm->workspace : wanted_workspace(p, workspace_bytes);
-  if (needed > workspace_bytes || (needed && (!workspace || (uint64_t)workspace % 256)))
-    return STATUS_INVALID_VALUE;
-  if ((d->epilogue & EPILOGUE_BIAS) && !d->bias)
-    return STATUS_INVALID_VALUE;
+  if (needed > workspace_bytes || (needed && (!workspace || (uint64_t)workspace % 256))) return STATUS_INVALID_VALUE;
+  if ((d->epilogue & EPILOGUE_BIAS) && !d->bias) return STATUS_INVALID_VALUE;
 
   cudaDataType scale = (cudaDataType)d->scale_type;
   bool scalars_on_device = d->pointer_mode == 1;
   double host_alpha = scalars_on_device ? 0 : read_element(alpha, scale, 0);
   double host_beta = scalars_on_device ? 0 : read_element(beta, scale, 0);
-  MatmulDesc desc = *d; // descriptors may be destroyed before the work runs
+  MatmulDesc desc = *d;  // descriptors may be destroyed before the work runs
   MatrixLayout A = *la, B = *lb, C = *lc, D = *lo;
-  int e = cudasim_enqueue_library_call(stream, [=] {
-    if (needed) {
-      if (!check_matrix(workspace, CUDA_R_8I, (int64_t)needed, 1, (int64_t)needed, "workspace"))
-        return;
-      memset(bytes_of(workspace), 0xA5, needed);
-    }
-    for (int i = 0; i < D.batch_count; i++) {
-      Gemm g{p.m, p.n, p.k, scalars_on_device ? read_element(bytes_of(alpha), scale, 0) : host_alpha,
-             scalars_on_device ? read_element(bytes_of(beta), scale, 0) : host_beta};
-      g.a = matrix_of(A, a, i, desc.trans_a != OP_N);
-      g.b = matrix_of(B, b, i, desc.trans_b != OP_N);
-      g.c = matrix_of(C, c, i, false);
-      g.d = matrix_of(D, out, i, false);
-      g.compute_type = desc.compute_type;
-      if (desc.epilogue & EPILOGUE_BIAS) {
-        g.bias_type = desc.bias_type >= 0 ? (cudaDataType)desc.bias_type : D.type == CUDA_R_8I ? CUDA_R_32F : (cudaDataType)D.type;
-        g.bias = (const char*)desc.bias + i * desc.bias_batch_stride * (int64_t)element_bytes(g.bias_type);
-      }
-      g.activation = desc.epilogue & EPILOGUE_RELU ? RELU : desc.epilogue & EPILOGUE_GELU ? GELU : NO_ACTIVATION;
-      if (D.order == ORDER_ROW) { // D^T = op(B)^T op(A)^T
-        std::swap(g.m, g.n);
-        std::swap(g.a, g.b);
-        g.a.transposed = !g.a.transposed;
-        g.b.transposed = !g.b.transposed;
-        g.c.transposed = g.d.transposed = false;
-      }
-      run_gemm(g);
-    }
-  }, "cublasLtMatmul");
+  int e = cudasim_enqueue_library_call(
+      stream,
+      [=] {
+        if (needed) {
+          if (!check_matrix(workspace, CUDA_R_8I, (int64_t)needed, 1, (int64_t)needed, "workspace")) return;
+          memset(bytes_of(workspace), 0xA5, needed);
+        }
+        for (int i = 0; i < D.batch_count; i++) {
+          Gemm g{p.m, p.n, p.k, scalars_on_device ? read_element(bytes_of(alpha), scale, 0) : host_alpha,
+                 scalars_on_device ? read_element(bytes_of(beta), scale, 0) : host_beta};
+          g.a = matrix_of(A, a, i, desc.trans_a != OP_N);
+          g.b = matrix_of(B, b, i, desc.trans_b != OP_N);
+          g.c = matrix_of(C, c, i, false);
+          g.d = matrix_of(D, out, i, false);
+          g.compute_type = desc.compute_type;
+          if (desc.epilogue & EPILOGUE_BIAS) {
+            g.bias_type = desc.bias_type >= 0   ? (cudaDataType)desc.bias_type
+                          : D.type == CUDA_R_8I ? CUDA_R_32F
+                                                : (cudaDataType)D.type;
+            g.bias = (const char*)desc.bias + i * desc.bias_batch_stride * (int64_t)element_bytes(g.bias_type);
+          }
+          g.activation = desc.epilogue & EPILOGUE_RELU ? RELU : desc.epilogue & EPILOGUE_GELU ? GELU : NO_ACTIVATION;
+          if (D.order == ORDER_ROW) {  // D^T = op(B)^T op(A)^T
+            std::swap(g.m, g.n);
+            std::swap(g.a, g.b);
+            g.a.transposed = !g.a.transposed;
+            g.b.transposed = !g.b.transposed;
+            g.c.transposed = g.d.transposed = false;
+          }
+          run_gemm(g);
+        }
+      },
+      "cublasLtMatmul");
   return e ? STATUS_EXECUTION_FAILED : STATUS_SUCCESS;
 }
 
-#define UNSUPPORTED(name)                                                                          \
-  int name() {                                                                                     \
-    cudasim_unsupported(#name);                                                                    \
-    return STATUS_NOT_SUPPORTED;                                                                   \
+#define UNSUPPORTED(name)                                                                                              \
+  int name() {                                                                                                         \
+    cudasim_unsupported(#name);                                                                                        \
+    return STATUS_NOT_SUPPORTED;                                                                                       \
   }
 UNSUPPORTED(cublasLtMatrixTransform)
 UNSUPPORTED(cublasLtMatrixTransformDescCreate)
@@ -404,4 +397,4 @@ UNSUPPORTED(cublasLtMatmulAlgoGetIds)
 UNSUPPORTED(cublasLtMatmulAlgoInit)
 UNSUPPORTED(cublasLtMatmulAlgoCheck)
 UNSUPPORTED(cublasLtMatmulAlgoConfigSetAttribute)
-} // extern "C"
+}  // extern "C"

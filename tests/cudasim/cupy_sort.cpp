@@ -24,8 +24,7 @@ template <> bool less(const double& a, const double& b) { return less_float(a, b
 template <> bool less(const _Float16& a, const _Float16& b) { return less_float<float>(a, b); }
 template <class T> bool less_complex(const std::complex<T>& a, const std::complex<T>& b) {
   bool nan_a = isnan(a.real()) || isnan(a.imag()), nan_b = isnan(b.real()) || isnan(b.imag());
-  if (nan_a || nan_b)
-    return !nan_a;
+  if (nan_a || nan_b) return !nan_a;
   return a.real() != b.real() ? a.real() < b.real() : a.imag() < b.imag();
 }
 template <> bool less(const std::complex<float>& a, const std::complex<float>& b) { return less_complex(a, b); }
@@ -54,7 +53,7 @@ template <class F> bool with_type(char c, F f) {
   return false;
 }
 
-} // namespace
+}  // namespace
 
 extern "C" {
 // All return a cudaError_t; the arrays are C-contiguous device memory of shape (rows, n).
@@ -62,11 +61,13 @@ int cudasim_sort(char type, uint64_t data, size_t rows, size_t n, void* stream) 
   int e = cudaErrorInvalidValue;
   with_type(type, [&](auto* t) {
     using T = std::remove_pointer_t<decltype(t)>;
-    e = cudasim_enqueue_library_call(stream, [=] {
-      auto p = (T*)cudasim_bytes_of(data);
-      for (size_t r = 0; r < rows; r++)
-        std::stable_sort(p + r * n, p + (r + 1) * n, less<T>);
-    }, "sort");
+    e = cudasim_enqueue_library_call(
+        stream,
+        [=] {
+          auto p = (T*)cudasim_bytes_of(data);
+          for (size_t r = 0; r < rows; r++) std::stable_sort(p + r * n, p + (r + 1) * n, less<T>);
+        },
+        "sort");
   });
   return e;
 }
@@ -76,15 +77,18 @@ int cudasim_argsort(char type, uint64_t indices, uint64_t data, size_t rows, siz
   int e = cudaErrorInvalidValue;
   with_type(type, [&](auto* t) {
     using T = std::remove_pointer_t<decltype(t)>;
-    e = cudasim_enqueue_library_call(stream, [=] {
-      for (size_t r = 0; r < rows; r++) {
-        auto row = (const T*)cudasim_bytes_of(data) + r * n;
-        auto order = (int64_t*)cudasim_bytes_of(indices) + r * n;
-        std::iota(order, order + n, 0);
-        std::stable_sort(order, order + n, [row](int64_t a, int64_t b) { return less<T>(row[a], row[b]); });
-      }
-      cudasim_mark_written(indices, rows * n * sizeof(int64_t));
-    }, "argsort");
+    e = cudasim_enqueue_library_call(
+        stream,
+        [=] {
+          for (size_t r = 0; r < rows; r++) {
+            auto row = (const T*)cudasim_bytes_of(data) + r * n;
+            auto order = (int64_t*)cudasim_bytes_of(indices) + r * n;
+            std::iota(order, order + n, 0);
+            std::stable_sort(order, order + n, [row](int64_t a, int64_t b) { return less<T>(row[a], row[b]); });
+          }
+          cudasim_mark_written(indices, rows * n * sizeof(int64_t));
+        },
+        "argsort");
   });
   return e;
 }
@@ -94,16 +98,19 @@ int cudasim_lexsort(char type, uint64_t indices, uint64_t keys, size_t count, si
   int e = cudaErrorInvalidValue;
   with_type(type, [&](auto* t) {
     using T = std::remove_pointer_t<decltype(t)>;
-    e = cudasim_enqueue_library_call(stream, [=] {
-      auto order = (int64_t*)cudasim_bytes_of(indices);
-      std::iota(order, order + n, 0);
-      for (size_t k = 0; k < count; k++) {
-        auto key = (const T*)cudasim_bytes_of(keys) + k * n;
-        std::stable_sort(order, order + n, [key](int64_t a, int64_t b) { return less<T>(key[a], key[b]); });
-      }
-      cudasim_mark_written(indices, n * sizeof(int64_t));
-    }, "lexsort");
+    e = cudasim_enqueue_library_call(
+        stream,
+        [=] {
+          auto order = (int64_t*)cudasim_bytes_of(indices);
+          std::iota(order, order + n, 0);
+          for (size_t k = 0; k < count; k++) {
+            auto key = (const T*)cudasim_bytes_of(keys) + k * n;
+            std::stable_sort(order, order + n, [key](int64_t a, int64_t b) { return less<T>(key[a], key[b]); });
+          }
+          cudasim_mark_written(indices, n * sizeof(int64_t));
+        },
+        "lexsort");
   });
   return e;
 }
-} // extern "C"
+}  // extern "C"

@@ -54,16 +54,14 @@ template <class F> static cudaError_t without_gil(F call) {
   return e;
 }
 static bool raised(cudaError_t e) {
-  if (e == cudaSuccess)
-    return false;
+  if (e == cudaSuccess) return false;
   PyObject* code = PyLong_FromLong(e);
   PyErr_SetObject(cuda_runtime_error, code);
   Py_DecRef(code);
   return true;
 }
 static PyObject* none_or_error(cudaError_t e) {
-  if (raised(e))
-    return nullptr;
+  if (raised(e)) return nullptr;
   Py_IncRef(none);
   return none;
 }
@@ -76,18 +74,26 @@ template <class T> static T value_or_error(cudaError_t e, T value, T exceptional
 #define EVENT(x) ((cudaEvent_t)(x))
 typedef intptr_t ptr;
 typedef PyObject* obj;
-struct OptionalUnsigned { int given; unsigned value; }; // Cython's struct of optional arguments
-struct OptionalInt { int given; int value; };
+struct OptionalUnsigned {
+  int given;
+  unsigned value;
+};  // Cython's struct of optional arguments
+struct OptionalInt {
+  int given;
+  int value;
+};
 
 // NAME(declared parameters, call): a function that returns None.
-#define CALL(name, parameters, call)                                                               \
-  obj cupy_table_##name parameters { return none_or_error(without_gil([&] { return call; })); }
+#define CALL(name, parameters, call)                                                                                   \
+  obj cupy_table_##name parameters {                                                                                   \
+    return none_or_error(without_gil([&] { return call; }));                                                           \
+  }
 // A function that returns one value through a pointer.
-#define GET(type, cuda_type, name, parameters, exceptional, call)                                  \
-  type cupy_table_##name parameters {                                                              \
-    cuda_type out{};                                                                               \
-    cudaError_t e = without_gil([&] { return call; });                                             \
-    return value_or_error<type>(e, (type)out, exceptional);                                        \
+#define GET(type, cuda_type, name, parameters, exceptional, call)                                                      \
+  type cupy_table_##name parameters {                                                                                  \
+    cuda_type out{};                                                                                                   \
+    cudaError_t e = without_gil([&] { return call; });                                                                 \
+    return value_or_error<type>(e, (type)out, exceptional);                                                            \
   }
 
 extern "C" {
@@ -96,7 +102,7 @@ obj cupy_table_check_status(int status, int) { return none_or_error((cudaError_t
 GET(int, int, driverGetVersion, (int), -1, cudaDriverGetVersion(&out))
 GET(int, int, runtimeGetVersion, (int), -1, cudaRuntimeGetVersion(&out))
 int cupy_table__getCUDAMajorVersion(int) { return CUDART_VERSION / 1000; }
-int cupy_table_getDevice(int) { // called all the time: the GIL stays
+int cupy_table_getDevice(int) {  // called all the time: the GIL stays
   int device;
   cudaGetDevice(&device);
   return device;
@@ -114,20 +120,18 @@ CALL(deviceEnablePeerAccess, (int peer, int), cudaDeviceEnablePeerAccess(peer, 0
 CALL(deviceDisablePeerAccess, (int peer, int), cudaDeviceDisablePeerAccess(peer))
 obj cupy_table__deviceEnsurePeerAccess(int peer, int) {
   cudaError_t e = cudaDeviceEnablePeerAccess(peer, 0);
-  if (e != cudaErrorPeerAccessAlreadyEnabled)
-    return none_or_error(e);
+  if (e != cudaErrorPeerAccessAlreadyEnabled) return none_or_error(e);
   cudaGetLastError();
   return none_or_error(cudaSuccess);
 }
 CALL(deviceSynchronize, (int), cudaDeviceSynchronize())
 obj cupy_table__ensure_context() { return none_or_error(cudaSuccess); }
-CALL(profilerStart, (int), cudaSuccess) // profilers have nothing to see here
+CALL(profilerStart, (int), cudaSuccess)  // profilers have nothing to see here
 CALL(profilerStop, (int), cudaSuccess)
 
 obj cupy_table_getDeviceProperties(int device, int) {
   cudaDeviceProp p;
-  if (raised(cudaGetDeviceProperties(&p, device)))
-    return nullptr;
+  if (raised(cudaGetDeviceProperties(&p, device))) return nullptr;
   obj d = Py_BuildValue("{}");
   auto set = [d](const char* key, obj value) {
     PyDict_SetItemString(d, key, value);
@@ -139,25 +143,32 @@ obj cupy_table_getDeviceProperties(int device, int) {
   set("name", Py_BuildValue("y", p.name));
   set("uuid", PyBytes_FromStringAndSize(p.uuid.bytes, 16));
   set("luid", PyBytes_FromStringAndSize(p.luid, 8));
-  ONE(totalGlobalMem) ONE(sharedMemPerBlock) ONE(regsPerBlock) ONE(warpSize) ONE(maxThreadsPerBlock)
-  THREE(maxThreadsDim) THREE(maxGridSize) ONE(clockRate) ONE(totalConstMem) ONE(major) ONE(minor)
-  ONE(textureAlignment) ONE(texturePitchAlignment) ONE(multiProcessorCount) ONE(kernelExecTimeoutEnabled)
-  ONE(integrated) ONE(canMapHostMemory) ONE(computeMode) ONE(maxTexture1D) TWO(maxTexture2D) THREE(maxTexture3D)
-  ONE(concurrentKernels) ONE(ECCEnabled) ONE(pciBusID) ONE(pciDeviceID) ONE(pciDomainID) ONE(tccDriver)
-  ONE(memoryClockRate) ONE(memoryBusWidth) ONE(l2CacheSize) ONE(maxThreadsPerMultiProcessor) ONE(isMultiGpuBoard)
-  ONE(cooperativeLaunch) ONE(cooperativeMultiDeviceLaunch) ONE(deviceOverlap) ONE(maxTexture1DMipmap)
-  ONE(maxTexture1DLinear) TWO(maxTexture1DLayered) TWO(maxTexture2DMipmap) THREE(maxTexture2DLinear)
-  THREE(maxTexture2DLayered) TWO(maxTexture2DGather) THREE(maxTexture3DAlt) ONE(maxTextureCubemap)
-  TWO(maxTextureCubemapLayered) ONE(maxSurface1D) TWO(maxSurface1DLayered) TWO(maxSurface2D)
-  THREE(maxSurface2DLayered) THREE(maxSurface3D) ONE(maxSurfaceCubemap) TWO(maxSurfaceCubemapLayered)
-  ONE(surfaceAlignment) ONE(asyncEngineCount) ONE(unifiedAddressing) ONE(streamPrioritiesSupported)
-  ONE(globalL1CacheSupported) ONE(localL1CacheSupported) ONE(sharedMemPerMultiprocessor) ONE(regsPerMultiprocessor)
-  ONE(managedMemory) ONE(multiGpuBoardGroupID) ONE(hostNativeAtomicSupported) ONE(singleToDoublePrecisionPerfRatio)
-  ONE(pageableMemoryAccess) ONE(concurrentManagedAccess) ONE(computePreemptionSupported)
-  ONE(canUseHostPointerForRegisteredMem) ONE(sharedMemPerBlockOptin) ONE(pageableMemoryAccessUsesHostPageTables)
-  ONE(directManagedMemAccessFromHost) ONE(luidDeviceNodeMask) ONE(persistingL2CacheMaxSize)
-  ONE(maxBlocksPerMultiProcessor) ONE(accessPolicyMaxWindowSize) ONE(reservedSharedMemPerBlock)
-  return d;
+  ONE(totalGlobalMem)
+  ONE(sharedMemPerBlock)
+  ONE(regsPerBlock) ONE(warpSize) ONE(maxThreadsPerBlock) THREE(maxThreadsDim) THREE(maxGridSize) ONE(clockRate) ONE(
+      totalConstMem) ONE(major) ONE(minor) ONE(textureAlignment) ONE(texturePitchAlignment) ONE(multiProcessorCount)
+      ONE(kernelExecTimeoutEnabled) ONE(integrated) ONE(canMapHostMemory) ONE(computeMode) ONE(maxTexture1D) TWO(
+          maxTexture2D) THREE(maxTexture3D) ONE(concurrentKernels) ONE(ECCEnabled) ONE(pciBusID) ONE(pciDeviceID)
+          ONE(pciDomainID) ONE(tccDriver) ONE(memoryClockRate) ONE(memoryBusWidth) ONE(l2CacheSize) ONE(
+              maxThreadsPerMultiProcessor) ONE(isMultiGpuBoard) ONE(cooperativeLaunch) ONE(cooperativeMultiDeviceLaunch)
+              ONE(deviceOverlap) ONE(maxTexture1DMipmap) ONE(maxTexture1DLinear) TWO(maxTexture1DLayered)
+                  TWO(maxTexture2DMipmap) THREE(maxTexture2DLinear) THREE(maxTexture2DLayered) TWO(maxTexture2DGather)
+                      THREE(maxTexture3DAlt) ONE(maxTextureCubemap) TWO(maxTextureCubemapLayered) ONE(maxSurface1D)
+                          TWO(maxSurface1DLayered) TWO(maxSurface2D) THREE(maxSurface2DLayered) THREE(maxSurface3D)
+                              ONE(maxSurfaceCubemap) TWO(maxSurfaceCubemapLayered) ONE(surfaceAlignment)
+                                  ONE(asyncEngineCount) ONE(unifiedAddressing) ONE(streamPrioritiesSupported) ONE(
+                                      globalL1CacheSupported) ONE(localL1CacheSupported) ONE(sharedMemPerMultiprocessor)
+                                      ONE(regsPerMultiprocessor) ONE(managedMemory) ONE(multiGpuBoardGroupID)
+                                          ONE(hostNativeAtomicSupported) ONE(singleToDoublePrecisionPerfRatio)
+                                              ONE(pageableMemoryAccess) ONE(concurrentManagedAccess)
+                                                  ONE(computePreemptionSupported) ONE(canUseHostPointerForRegisteredMem)
+                                                      ONE(sharedMemPerBlockOptin)
+                                                          ONE(pageableMemoryAccessUsesHostPageTables)
+                                                              ONE(directManagedMemAccessFromHost)
+                                                                  ONE(luidDeviceNodeMask) ONE(persistingL2CacheMaxSize)
+                                                                      ONE(maxBlocksPerMultiProcessor)
+                                                                          ONE(accessPolicyMaxWindowSize)
+                                                                              ONE(reservedSharedMemPerBlock) return d;
 }
 
 // ---------------------------------------------------------------- memory
@@ -208,7 +219,7 @@ GET(unsigned, unsigned, streamGetFlags, (ptr s, int), 0, cudaStreamGetFlags(STRE
 GET(int, int, streamGetPriority, (ptr s, int), 0, cudaStreamGetPriority(STREAM(s), &out))
 CALL(streamDestroy, (ptr s, int), cudaStreamDestroy(STREAM(s)))
 CALL(streamSynchronize, (ptr s, int), cudaStreamSynchronize(STREAM(s)))
-obj cupy_table_streamQuery(ptr s, int) { // returns the status, "not ready" is an answer
+obj cupy_table_streamQuery(ptr s, int) {  // returns the status, "not ready" is an answer
   return PyLong_FromLong(without_gil([&] { return cudaStreamQuery(STREAM(s)); }));
 }
 CALL(streamWaitEvent, (ptr s, ptr e, int, OptionalUnsigned* flags),
@@ -227,7 +238,7 @@ GET(float, float, eventElapsedTime, (ptr a, ptr b, int), 0, cudaEventElapsedTime
 static void call_and_report(obj pair, obj result) {
   if (result)
     Py_DecRef(result);
-  else // CUDA has nowhere to send it
+  else  // CUDA has nowhere to send it
     PyErr_WriteUnraisable(PyTuple_GetItem(pair, 0));
 }
 static void host_function(void* pair_) {
@@ -265,12 +276,11 @@ obj cupy_table_streamAddCallback(ptr s, obj function, ptr argument, int, Optiona
 // ---------------------------------------------------------------- graphs
 CALL(streamBeginCapture, (ptr s, int, OptionalInt* mode),
      cudaStreamBeginCapture(STREAM(s), mode && mode->given ? (cudaStreamCaptureMode)mode->value
-                                                           : cudaStreamCaptureModeRelaxed)) // CuPy's default
+                                                           : cudaStreamCaptureModeRelaxed))  // CuPy's default
 GET(ptr, cudaGraph_t, streamEndCapture, (ptr s, int), 0, cudaStreamEndCapture(STREAM(s), &out))
 int cupy_table_streamIsCapturing(ptr s, int) {
   cudaStreamCaptureStatus status;
-  if (raised(without_gil([&] { return cudaStreamIsCapturing(STREAM(s), &status); })))
-    return -1;
+  if (raised(without_gil([&] { return cudaStreamIsCapturing(STREAM(s), &status); }))) return -1;
   if (status == cudaStreamCaptureStatusInvalidated) {
     PyErr_SetString(PyExc_RuntimeError, "the stream was capturing, but an error has invalidated the capture sequence");
     return -1;
@@ -292,21 +302,23 @@ static cudaError_t refuse(const char* name) {
   without_gil([&] { return cudasim_unsupported(name), cudaSuccess; });
   return cudaErrorNotSupported;
 }
-#define REFUSE(name)                                                                               \
+#define REFUSE(name)                                                                                                   \
   obj cupy_table_##name() { return none_or_error(refuse("runtime." #name)); }
-#define REFUSE_VALUE(type, name, exceptional)                                                      \
+#define REFUSE_VALUE(type, name, exceptional)                                                                          \
   type cupy_table_##name() { return value_or_error<type>(refuse("runtime." #name), 0, exceptional); }
-REFUSE(deviceSetLimit) REFUSE(deviceSetMemPool) REFUSE(freeArray) REFUSE(freeAsync) REFUSE(memPoolDestroy)
-REFUSE(memPoolTrimTo) REFUSE(memPoolGetAttribute) REFUSE(memPoolSetAttribute) REFUSE(memcpy3D)
-REFUSE(memcpy3DAsync) REFUSE(memAdvise) REFUSE(memPrefetchAsync) REFUSE(memcpy2DFromArray)
-REFUSE(memcpy2DFromArrayAsync) REFUSE(memcpy2DToArray) REFUSE(memcpy2DToArrayAsync)
-REFUSE(destroyTextureObject) REFUSE(destroySurfaceObject)
-REFUSE_VALUE(size_t, deviceGetLimit, (size_t)-1)
-REFUSE_VALUE(ptr, deviceGetDefaultMemPool, 0) REFUSE_VALUE(ptr, deviceGetMemPool, 0)
-REFUSE_VALUE(ptr, mallocArray, 0) REFUSE_VALUE(ptr, malloc3DArray, 0) REFUSE_VALUE(ptr, mallocManaged, 0)
-REFUSE_VALUE(ptr, mallocAsync, 0) REFUSE_VALUE(ptr, mallocFromPoolAsync, 0) REFUSE_VALUE(ptr, memPoolCreate, 0)
-REFUSE_VALUE(uintmax_t, createTextureObject, 0) REFUSE_VALUE(uintmax_t, createSurfaceObject, 0)
-// In Python only (no other compiled module calls them)
-REFUSE(ipcCloseMemHandle) REFUSE(ipcGetEventHandle) REFUSE(ipcGetMemHandle) REFUSE(ipcOpenEventHandle)
-REFUSE(ipcOpenMemHandle)
-} // extern "C"
+REFUSE(deviceSetLimit)
+REFUSE(deviceSetMemPool)
+REFUSE(freeArray) REFUSE(freeAsync) REFUSE(memPoolDestroy) REFUSE(memPoolTrimTo) REFUSE(memPoolGetAttribute)
+    REFUSE(memPoolSetAttribute) REFUSE(memcpy3D) REFUSE(memcpy3DAsync) REFUSE(memAdvise) REFUSE(memPrefetchAsync)
+        REFUSE(memcpy2DFromArray) REFUSE(memcpy2DFromArrayAsync) REFUSE(memcpy2DToArray) REFUSE(memcpy2DToArrayAsync)
+            REFUSE(destroyTextureObject) REFUSE(destroySurfaceObject) REFUSE_VALUE(size_t, deviceGetLimit, (size_t)-1)
+                REFUSE_VALUE(ptr, deviceGetDefaultMemPool, 0) REFUSE_VALUE(ptr, deviceGetMemPool, 0)
+                    REFUSE_VALUE(ptr, mallocArray, 0) REFUSE_VALUE(ptr, malloc3DArray, 0)
+                        REFUSE_VALUE(ptr, mallocManaged, 0) REFUSE_VALUE(ptr, mallocAsync, 0)
+                            REFUSE_VALUE(ptr, mallocFromPoolAsync, 0) REFUSE_VALUE(ptr, memPoolCreate, 0)
+                                REFUSE_VALUE(uintmax_t, createTextureObject, 0)
+                                    REFUSE_VALUE(uintmax_t, createSurfaceObject, 0)
+    // In Python only (no other compiled module calls them)
+    REFUSE(ipcCloseMemHandle) REFUSE(ipcGetEventHandle) REFUSE(ipcGetMemHandle) REFUSE(ipcOpenEventHandle)
+        REFUSE(ipcOpenMemHandle)
+}  // extern "C"

@@ -13,7 +13,7 @@
 
 #define CUDASIM_DEVICE_COUNT 2
 #define CUDASIM_DEVICE_BASE 0x200000000000ull
-#define CUDASIM_DEVICE_SPAN 0x020000000000ull // 2 TiB of addresses each: they are never used twice
+#define CUDASIM_DEVICE_SPAN 0x020000000000ull  // 2 TiB of addresses each: they are never used twice
 #define CUDASIM_DEVICE_END (CUDASIM_DEVICE_BASE + CUDASIM_DEVICE_COUNT * CUDASIM_DEVICE_SPAN)
 #define CUDASIM_BACKING_DISTANCE 0x100000000000ull
 

@@ -18,8 +18,8 @@ struct Kernel {
   std::string name;
   int device;
   const cudasim_kernel* code;
-  bool checked; // built with checkers
-  std::shared_ptr<std::vector<uint64_t>> variables; // addresses, of the module
+  bool checked;                                      // built with checkers
+  std::shared_ptr<std::vector<uint64_t>> variables;  // addresses, of the module
   unsigned max_dynamic_shared = 49152;
 };
 
@@ -31,13 +31,12 @@ struct Module {
   std::shared_ptr<std::vector<uint64_t>> variables = std::make_shared<std::vector<uint64_t>>();
 };
 
-const char* (*translate)(const char* ptx) = nullptr; // returns the path of a kernel image, or NULL
+const char* (*translate)(const char* ptx) = nullptr;  // returns the path of a kernel image, or NULL
 
 CUresult place_variables(Module& m) {
   for (uint32_t i = 0; i < m.image->variable_count; i++) {
     void* p;
-    if (allocate(m.device, m.image->variables[i].bytes, &p, false))
-      return CUDA_ERROR_OUT_OF_MEMORY;
+    if (allocate(m.device, m.image->variables[i].bytes, &p, false)) return CUDA_ERROR_OUT_OF_MEMORY;
     m.variables->push_back((uint64_t)p);
   }
   cudasim_image_initialise(m.image, m.variables->data());
@@ -60,8 +59,7 @@ bool valid_launch(const Kernel& k, const unsigned* grid, const unsigned* block, 
 
 void execute(const Kernel& k, const void* params, LaunchRecord& record) {
   Machine& m = machine();
-  if (!m.execute_kernels)
-    return;
+  if (!m.execute_kernels) return;
   cudasim_launch launch{};
   launch.kernel = k.code;
   launch.grid = {record.grid[0], record.grid[1], record.grid[2]};
@@ -73,9 +71,8 @@ void execute(const Kernel& k, const void* params, LaunchRecord& record) {
   cudasim_launch_statistics statistics{};
   unsigned reports = cudasim_run(&launch, &statistics);
   record.executed = true;
-  if (m.checking && !k.checked) // loaded before the checks were on: what it wrote is not known to the checker
-    for (auto& a : m.allocations)
-      cudasim_mark_written(a.second.address, a.second.bytes);
+  if (m.checking && !k.checked)  // loaded before the checks were on: what it wrote is not known to the checker
+    for (auto& a : m.allocations) cudasim_mark_written(a.second.address, a.second.bytes);
   record.bytes_read += statistics.bytes_read;
   record.bytes_written += statistics.bytes_written;
   m.counters.kernel_bytes_read += statistics.bytes_read;
@@ -88,7 +85,7 @@ void execute(const Kernel& k, const void* params, LaunchRecord& record) {
 
 CUcontext context_of(int device) { return (CUcontext)(uintptr_t)(device + 1); }
 
-} // namespace
+}  // namespace
 
 extern "C" {
 void cudasim_set_translator(const char* (*f)(const char*)) { translate = f; }
@@ -97,12 +94,25 @@ void cudasim_set_translator(const char* (*f)(const char*)) { translate = f; }
 CUresult cuGetErrorName(CUresult e, const char** name) {
   static const std::map<int, const char*> NAMES = {
 #define N(x) {x, #x}
-      N(CUDA_SUCCESS), N(CUDA_ERROR_INVALID_VALUE), N(CUDA_ERROR_OUT_OF_MEMORY), N(CUDA_ERROR_INVALID_CONTEXT),
-      N(CUDA_ERROR_INVALID_DEVICE), N(CUDA_ERROR_INVALID_IMAGE), N(CUDA_ERROR_NO_BINARY_FOR_GPU),
-      N(CUDA_ERROR_INVALID_PTX), N(CUDA_ERROR_INVALID_HANDLE), N(CUDA_ERROR_NOT_FOUND), N(CUDA_ERROR_NOT_READY),
-      N(CUDA_ERROR_ILLEGAL_ADDRESS), N(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES), N(CUDA_ERROR_LAUNCH_FAILED),
-      N(CUDA_ERROR_NOT_PERMITTED), N(CUDA_ERROR_NOT_SUPPORTED), N(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED),
-      N(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED), N(CUDA_ERROR_STREAM_CAPTURE_IMPLICIT),
+      N(CUDA_SUCCESS),
+      N(CUDA_ERROR_INVALID_VALUE),
+      N(CUDA_ERROR_OUT_OF_MEMORY),
+      N(CUDA_ERROR_INVALID_CONTEXT),
+      N(CUDA_ERROR_INVALID_DEVICE),
+      N(CUDA_ERROR_INVALID_IMAGE),
+      N(CUDA_ERROR_NO_BINARY_FOR_GPU),
+      N(CUDA_ERROR_INVALID_PTX),
+      N(CUDA_ERROR_INVALID_HANDLE),
+      N(CUDA_ERROR_NOT_FOUND),
+      N(CUDA_ERROR_NOT_READY),
+      N(CUDA_ERROR_ILLEGAL_ADDRESS),
+      N(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES),
+      N(CUDA_ERROR_LAUNCH_FAILED),
+      N(CUDA_ERROR_NOT_PERMITTED),
+      N(CUDA_ERROR_NOT_SUPPORTED),
+      N(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED),
+      N(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED),
+      N(CUDA_ERROR_STREAM_CAPTURE_IMPLICIT),
 #undef N
   };
   auto it = NAMES.find(e);
@@ -125,8 +135,7 @@ CUresult cuCtxGetCurrent(CUcontext* context) {
   return CUDA_SUCCESS;
 }
 CUresult cuCtxSetCurrent(CUcontext context) {
-  if (!context || (uintptr_t)context > CUDASIM_DEVICE_COUNT)
-    return CUDA_ERROR_INVALID_CONTEXT;
+  if (!context || (uintptr_t)context > CUDASIM_DEVICE_COUNT) return CUDA_ERROR_INVALID_CONTEXT;
   current_device = (int)(uintptr_t)context - 1;
   return CUDA_SUCCESS;
 }
@@ -137,8 +146,7 @@ CUresult cuCtxGetDevice(CUdevice* device) {
 CUresult cuStreamGetCtx(CUstream handle, CUcontext* context) {
   std::lock_guard<std::mutex> guard(machine().lock);
   StreamPtr s = find_stream((cudaStream_t)handle);
-  if (!s)
-    return CUDA_ERROR_INVALID_HANDLE;
+  if (!s) return CUDA_ERROR_INVALID_HANDLE;
   *context = context_of(s->device);
   return CUDA_SUCCESS;
 }
@@ -155,9 +163,8 @@ CUresult cuModuleLoadData(CUmodule* module, const void* image) {
             machine().compute_capability);
     return CUDA_ERROR_NO_BINARY_FOR_GPU;
   }
-  const char* path = translate ? translate(ptx) : nullptr; // without the lock: it is Python
-  if (!path || !*path)
-    return CUDA_ERROR_INVALID_PTX;
+  const char* path = translate ? translate(ptx) : nullptr;  // without the lock: it is Python
+  if (!path || !*path) return CUDA_ERROR_INVALID_PTX;
   std::lock_guard<std::mutex> guard(machine().lock);
   auto m = std::make_unique<Module>();
   m->device = current_device;
@@ -167,8 +174,7 @@ CUresult cuModuleLoadData(CUmodule* module, const void* image) {
     fprintf(stderr, "cudasim: %s: %s\n", path, error);
     return CUDA_ERROR_INVALID_IMAGE;
   }
-  if (CUresult e = place_variables(*m))
-    return e;
+  if (CUresult e = place_variables(*m)) return e;
   machine().counters.kernels_compiled++;
   *module = (CUmodule)m.release();
   return CUDA_SUCCESS;
@@ -176,10 +182,8 @@ CUresult cuModuleLoadData(CUmodule* module, const void* image) {
 CUresult cuModuleUnload(CUmodule module) {
   std::lock_guard<std::mutex> guard(machine().lock);
   auto m = (Module*)module;
-  if (!m->variables->empty())
-    run_everything(m->device);
-  for (uint64_t p : *m->variables)
-    release((void*)p);
+  if (!m->variables->empty()) run_everything(m->device);
+  for (uint64_t p : *m->variables) release((void*)p);
   m->variables->clear();
   // Kernels and code stay: queued launches and captured graphs refer to them, and test processes are short.
   return CUDA_SUCCESS;
@@ -209,10 +213,8 @@ CUresult cuModuleGetGlobal_v2(CUdeviceptr* p, size_t* bytes, CUmodule module, co
   auto m = (Module*)module;
   for (uint32_t i = 0; i < m->image->variable_count; i++)
     if (!strcmp(m->image->variables[i].name, name)) {
-      if (p)
-        *p = (*m->variables)[i];
-      if (bytes)
-        *bytes = m->image->variables[i].bytes;
+      if (p) *p = (*m->variables)[i];
+      if (bytes) *bytes = m->image->variables[i].bytes;
       return CUDA_SUCCESS;
     }
   return CUDA_ERROR_NOT_FOUND;
@@ -226,7 +228,7 @@ CUresult cuFuncGetAttribute(int* value, CUfunction_attribute a, CUfunction funct
   case CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK: *value = k->code->max_threads ? (int)k->code->max_threads : 1024; break;
   case CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES: *value = (int)k->code->shared_bytes; break;
   case CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES: *value = (int)k->max_dynamic_shared; break;
-  case CU_FUNC_ATTRIBUTE_NUM_REGS: *value = 32; break; // PTX does not say; the static gate asks ptxas
+  case CU_FUNC_ATTRIBUTE_NUM_REGS: *value = 32; break;  // PTX does not say; the static gate asks ptxas
   case CU_FUNC_ATTRIBUTE_PTX_VERSION:
   case CU_FUNC_ATTRIBUTE_BINARY_VERSION: *value = cc; break;
   default: *value = 0;
@@ -244,9 +246,9 @@ CUresult cuFuncSetAttribute(CUfunction function, CUfunction_attribute a, int val
 }
 CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, CUfunction function, int threads, size_t dynamic) {
   auto k = (Kernel*)function;
-  size_t shared = k->code->shared_bytes + dynamic + 1024; // 1 KiB per block is reserved by the system
-  *blocks = std::min({limits().threads_per_sm / std::max(threads, 1), limits().blocks_per_sm,
-                      (int)(limits().shared_per_sm / shared)});
+  size_t shared = k->code->shared_bytes + dynamic + 1024;  // 1 KiB per block is reserved by the system
+  *blocks = std::min(
+      {limits().threads_per_sm / std::max(threads, 1), limits().blocks_per_sm, (int)(limits().shared_per_sm / shared)});
   return CUDA_SUCCESS;
 }
 CUresult cuOccupancyMaxPotentialBlockSize(int* grid, int* block, CUfunction, CUoccupancyB2DSize, size_t, int limit) {
@@ -263,23 +265,19 @@ CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigned grid_y, u
     return CUDA_ERROR_NOT_SUPPORTED;
   }
   ApiCall call;
-  if (call.refusal())
-    return (CUresult)failed(call.refusal());
+  if (call.refusal()) return (CUresult)failed(call.refusal());
   auto k = (Kernel*)function;
   StreamPtr stream = find_stream((cudaStream_t)handle);
-  if (!stream || stream->device != k->device) // a function belongs to the device that its module was loaded on
+  if (!stream || stream->device != k->device)  // a function belongs to the device that its module was loaded on
     return CUDA_ERROR_INVALID_HANDLE;
   auto record = std::make_shared<LaunchRecord>(LaunchRecord{
       k->name, {grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, dynamic_shared, k->device, stream->id});
-  if (!valid_launch(*k, record->grid, record->block, dynamic_shared))
-    return CUDA_ERROR_INVALID_VALUE;
+  if (!valid_launch(*k, record->grid, record->block, dynamic_shared)) return CUDA_ERROR_INVALID_VALUE;
   cudaError_t e;
-  if (take_fault(FAULT_LAUNCH, &e))
-    return (CUresult)failed(e);
+  if (take_fault(FAULT_LAUNCH, &e)) return (CUresult)failed(e);
   Machine& m = machine();
   m.counters.launches++;
-  if (m.logging_launches)
-    m.launch_log.push_back(record);
+  if (m.logging_launches) m.launch_log.push_back(record);
   // The arguments are copied now, the kernel runs later: as on hardware.
   auto params = std::make_shared<std::vector<char>>(k->code->param_bytes);
   cudasim_pack_params(k->code, arguments, params->data());
@@ -288,11 +286,11 @@ CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigned grid_y, u
 
 // ---------------------------------------------------------------- looked up by CuPy, not simulated
 // (under another C++ name, because cuda.h declares the real prototypes)
-#define UNSUPPORTED(name)                                                                          \
-  CUresult unsupported_##name() asm(#name);                                                        \
-  CUresult unsupported_##name() {                                                                  \
-    cudasim_unsupported(#name);                                                                    \
-    return CUDA_ERROR_NOT_SUPPORTED;                                                               \
+#define UNSUPPORTED(name)                                                                                              \
+  CUresult unsupported_##name() asm(#name);                                                                            \
+  CUresult unsupported_##name() {                                                                                      \
+    cudasim_unsupported(#name);                                                                                        \
+    return CUDA_ERROR_NOT_SUPPORTED;                                                                                   \
   }
 UNSUPPORTED(cuCtxCreate_v2)
 UNSUPPORTED(cuCtxDestroy_v2)
@@ -303,4 +301,4 @@ UNSUPPORTED(cuLinkAddFile_v2)
 UNSUPPORTED(cuLinkComplete)
 UNSUPPORTED(cuLinkDestroy)
 UNSUPPORTED(cuModuleLoad)
-} // extern "C"
+}  // extern "C"

@@ -50,8 +50,7 @@ static const char* verb(unsigned access) { return access & CUDASIM_WRITE ? "writ
 static void check_alignment(uint64_t address, uint32_t bytes, unsigned access, int line) {
   bool power_of_two = !(bytes & (bytes - 1));
   if (power_of_two && address & (bytes - 1))
-    fail(line, "misaligned %u-byte %s at 0x%llx", bytes, verb(access),
-         static_cast<unsigned long long>(address));
+    fail(line, "misaligned %u-byte %s at 0x%llx", bytes, verb(access), static_cast<unsigned long long>(address));
 }
 
 // ----------------------------------------------------------------------------------- shared memory
@@ -59,13 +58,11 @@ static void check_shared_bounds(uint32_t offset, uint32_t bytes, unsigned access
   auto after = std::upper_bound(shared_arrays.begin(), shared_arrays.end(), offset,
                                 [](uint32_t o, const SharedArray& a) { return o < a.begin; });
   if (after == shared_arrays.begin())
-    fail(line, "shared memory overrun: %s of %u bytes at offset %u, below every array", verb(access),
-         bytes, offset);
+    fail(line, "shared memory overrun: %s of %u bytes at offset %u, below every array", verb(access), bytes, offset);
   const SharedArray& array = *(after - 1);
   if (uint64_t{offset} + bytes > array.end)
-    fail(line, "shared memory overrun: %s of %u bytes, %lld past the start of %s (%u bytes)",
-         verb(access), bytes, static_cast<long long>(offset) - array.begin, array.name,
-         array.end - array.begin);
+    fail(line, "shared memory overrun: %s of %u bytes, %lld past the start of %s (%u bytes)", verb(access), bytes,
+         static_cast<long long>(offset) - array.begin, array.name, array.end - array.begin);
 }
 
 // ----------------------------------------------------------------------------------- global memory
@@ -73,34 +70,29 @@ static void check_global_bounds(uint64_t address, uint32_t bytes, unsigned acces
   unsigned long long shown = address;
   int device = cudasim_device_of(address);
   if (device < 0 && !cudasim_is_pinned(address))
-    fail(line, "out-of-bounds global %s of %u bytes: 0x%llx is no device memory (a host pointer?)",
-         verb(access), bytes, shown);
+    fail(line, "out-of-bounds global %s of %u bytes: 0x%llx is no device memory (a host pointer?)", verb(access), bytes,
+         shown);
   if (device >= 0 && device != running_device)
     fail(line, "wrong device: %s of memory of device %d by a kernel on device %d", verb(access), device,
          running_device);
   const Bounds* allocation = find_bounds(address);
   if (!allocation)
-    fail(line, "out-of-bounds global %s of %u bytes at 0x%llx, below every allocation", verb(access),
-         bytes, shown);
+    fail(line, "out-of-bounds global %s of %u bytes at 0x%llx, below every allocation", verb(access), bytes, shown);
   uint64_t end = allocation->address + allocation->bytes;
   if (address + bytes > end)
-    fail(line, "out-of-bounds global %s of %u bytes, %llu bytes past the end of a %zu-byte allocation",
-         verb(access), bytes, static_cast<unsigned long long>(address + bytes - end),
-         allocation->bytes);
+    fail(line, "out-of-bounds global %s of %u bytes, %llu bytes past the end of a %zu-byte allocation", verb(access),
+         bytes, static_cast<unsigned long long>(address + bytes - end), allocation->bytes);
   if (allocation->parts.empty()) return;
   const auto& parts = allocation->parts;
-  auto after = std::upper_bound(parts.begin(), parts.end(), address,
-                                [](uint64_t a, const Bounds& b) { return a < b.address; });
-  bool inside = after != parts.begin() &&
-                address + bytes <= (after - 1)->address + (after - 1)->bytes;
+  auto after =
+      std::upper_bound(parts.begin(), parts.end(), address, [](uint64_t a, const Bounds& b) { return a < b.address; });
+  bool inside = after != parts.begin() && address + bytes <= (after - 1)->address + (after - 1)->bytes;
   if (inside) return;
   if (after == parts.begin())
-    fail(line, "out-of-bounds global %s of %u bytes, below the first sub-range of its allocation",
-         verb(access), bytes);
+    fail(line, "out-of-bounds global %s of %u bytes, below the first sub-range of its allocation", verb(access), bytes);
   const Bounds& part = *(after - 1);
-  fail(line, "out-of-bounds global %s of %u bytes, %llu bytes past the end of a %zu-byte sub-range",
-       verb(access), bytes,
-       static_cast<unsigned long long>(address + bytes - part.address - part.bytes), part.bytes);
+  fail(line, "out-of-bounds global %s of %u bytes, %llu bytes past the end of a %zu-byte sub-range", verb(access),
+       bytes, static_cast<unsigned long long>(address + bytes - part.address - part.bytes), part.bytes);
 }
 
 // ---------------------------------------------------------------------------------------- cp.async
@@ -116,8 +108,7 @@ static void copy_now(const AsyncCopy& copy) {
     unsigned char& state = shared_state[copy.shared_offset + i];
     state = (state | kInitialised) & ~kInFlight;
   }
-  if (options.check & CUDASIM_CHECK_RACES)
-    shared_race(copy.shared_offset, copy.bytes, CUDASIM_WRITE, copy.line);
+  if (options.check & CUDASIM_CHECK_RACES) shared_race(copy.shared_offset, copy.bytes, CUDASIM_WRITE, copy.line);
 }
 
 static void copy_group(std::vector<AsyncCopy>& group) {
@@ -179,8 +170,7 @@ void cudasim_check_global(uint64_t address, uint32_t bytes, uint32_t access, int
   if (options.check & CUDASIM_CHECK_INITIALISED) {
     size_t bad;
     if (reads && !all_initialised(address, bytes, &bad)) {
-      report(line, "read of uninitialised global memory at 0x%llx",
-             static_cast<unsigned long long>(address + bad));
+      report(line, "read of uninitialised global memory at 0x%llx", static_cast<unsigned long long>(address + bad));
       cudasim_mark_written(address, bytes);  // once per place
     }
     if (access & CUDASIM_WRITE) cudasim_mark_written(address, bytes);
@@ -188,8 +178,7 @@ void cudasim_check_global(uint64_t address, uint32_t bytes, uint32_t access, int
   if (options.check & CUDASIM_CHECK_RACES) {
     if (access & CUDASIM_VOLATILE) access |= CUDASIM_RELAXED;
     global_race(address, bytes, access, line);
-    if (access & (CUDASIM_ATOMIC | CUDASIM_RELAXED | CUDASIM_RELEASE))
-      atomic_synchronises(address, access);
+    if (access & (CUDASIM_ATOMIC | CUDASIM_RELAXED | CUDASIM_RELEASE)) atomic_synchronises(address, access);
   }
 }
 
@@ -211,8 +200,7 @@ void cudasim_check_generic(uint64_t address, uint32_t bytes, uint32_t access, in
   cudasim_check_global(address, bytes, access, line);
 }
 
-void cudasim_check_local(const void* address, uint32_t bytes, const void* depot, uint32_t depot_bytes,
-                         int line) {
+void cudasim_check_local(const void* address, uint32_t bytes, const void* depot, uint32_t depot_bytes, int line) {
   if (!options.check) return;
   ptrdiff_t offset = static_cast<const char*>(address) - static_cast<const char*>(depot);
   if (offset < 0 || offset + bytes > depot_bytes)
@@ -223,8 +211,7 @@ void cudasim_fence(int scope_is_block) {
   if (options.check & CUDASIM_CHECK_RACES) fence_passed(scope_is_block);
 }
 
-void cudasim_cp_async(uint32_t shared_offset, uint64_t global, uint32_t bytes, uint32_t source_bytes,
-                      int line) {
+void cudasim_cp_async(uint32_t shared_offset, uint64_t global, uint32_t bytes, uint32_t source_bytes, int line) {
   if (source_bytes > bytes) fail(line, "cp.async: source size %u of %u bytes", source_bytes, bytes);
   if (shared_offset % bytes || (source_bytes && global % bytes))
     fail(line, "misaligned cp.async of %u bytes: shared offset %u, global 0x%llx", bytes, shared_offset,
@@ -233,8 +220,7 @@ void cudasim_cp_async(uint32_t shared_offset, uint64_t global, uint32_t bytes, u
   fibers[current].open_group.push_back({shared_offset, global, bytes, source_bytes, line});
 }
 
-void cudasim_cp_async_check(uint32_t shared_offset, uint64_t global, uint32_t bytes,
-                            uint32_t source_bytes, int line) {
+void cudasim_cp_async_check(uint32_t shared_offset, uint64_t global, uint32_t bytes, uint32_t source_bytes, int line) {
   if (!options.check) return;
   // source_bytes may be any number up to bytes: byte-wise, so that alignment is not asked of odd
   // sizes

@@ -82,8 +82,8 @@ static unsigned char* take_stack() {
     return stack;
   }
   constexpr size_t guard = 4096;
-  void* p = mmap(nullptr, kStackBytes + guard, PROT_READ | PROT_WRITE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* p =
+      mmap(nullptr, kStackBytes + guard, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   mprotect(p, guard, PROT_NONE);  // overflow faults instead of corrupting a neighbour
   return static_cast<unsigned char*>(p) + guard;
 }
@@ -122,8 +122,7 @@ static void start_fiber(Fiber& fiber) {
 static void report_deadlock() {
   char waiting[400];
   describe_waiting(waiting, sizeof waiting);
-  report(0, "deadlock: of %u threads %u have exited, the others wait:%s", thread_count, done_count,
-         waiting);
+  report(0, "deadlock: of %u threads %u have exited, the others wait:%s", thread_count, done_count, waiting);
 }
 
 // --------------------------------------------------------------------------------------- switching
@@ -191,8 +190,7 @@ void abort_launch() {
 static void run_block(uint64_t index, const cudasim_launch& launch) {
   const cudasim_dim3& grid = launch.grid;
   block_linear = index;
-  cudasim_dim3 ctaid = {static_cast<uint32_t>(index % grid.x),
-                        static_cast<uint32_t>(index / grid.x % grid.y),
+  cudasim_dim3 ctaid = {static_cast<uint32_t>(index % grid.x), static_cast<uint32_t>(index / grid.x % grid.y),
                         static_cast<uint32_t>(index / grid.x / grid.y)};
   const cudasim_kernel& kernel = *launch.kernel;
   // 0xFF: uninitialised shared memory reads as NaN
@@ -278,9 +276,7 @@ unsigned cudasim_run(const cudasim_launch* launch, cudasim_launch_statistics* st
   }
   for (uint64_t i = 0; i < blocks && !aborted; i++) run_block(options.seed ? order[i] : i, *launch);
   if (aborted) reclaim_stacks();
-  if (statistics) {
-    *statistics = {cudasim_bytes_read, cudasim_bytes_written, blocks * thread_count, switches};
-  }
+  if (statistics) { *statistics = {cudasim_bytes_read, cudasim_bytes_written, blocks * thread_count, switches}; }
   thread_count = 0;
   return report_total - reports_before;
 }

@@ -47,8 +47,8 @@ struct Fiber {
 
 // ---- engine_fiber.cpp
 extern cudasim_options options;
-extern std::vector<Fiber> fibers;  // of the running block; may be longer than thread_count
-extern uint32_t current;           // index of the running fiber
+extern std::vector<Fiber> fibers;          // of the running block; may be longer than thread_count
+extern uint32_t current;                   // index of the running fiber
 extern uint32_t thread_count, done_count;  // thread_count is 0 when nothing runs
 extern uint64_t block_linear;
 extern int running_device;
@@ -80,9 +80,7 @@ struct Bounds {
 const Bounds* find_bounds(uint64_t address);  // the allocation at or below the address
 bool all_initialised(uint64_t address, size_t bytes, size_t* first_bad);
 void prepare_fault_stack();
-inline unsigned char* shared_memory() {
-  return static_cast<unsigned char*>(cudasim_backing(CUDASIM_SHARED_BASE));
-}
+inline unsigned char* shared_memory() { return static_cast<unsigned char*>(cudasim_backing(CUDASIM_SHARED_BASE)); }
 
 // ---- engine_check.cpp
 void start_block_checks();
@@ -91,9 +89,9 @@ void finish_async_copies(Fiber& fiber, size_t groups_left, bool open_too);
 // ---- engine_race.cpp
 void start_launch_races();
 void start_block_races(uint32_t shared_bytes);
-void block_barrier_passed();                                  // all threads that still run
-void join_threads(const uint32_t* threads, size_t count);      // syncwarp, counted barriers
-struct Arrival {                                              // what a barrier's arrivals have seen
+void block_barrier_passed();                               // all threads that still run
+void join_threads(const uint32_t* threads, size_t count);  // syncwarp, counted barriers
+struct Arrival {                                           // what a barrier's arrivals have seen
   std::vector<uint32_t> clock;
 };
 void release_to(Arrival& arrival, uint32_t thread);

@@ -38,15 +38,15 @@ static float e4m3_to_float(uint32_t x) {
 
 static int bits_of(int type) {
   switch (type) {
-    case CUDASIM_F64: return 64;
-    case CUDASIM_F32:
-    case CUDASIM_S32:
-    case CUDASIM_TF32: return 32;
-    case CUDASIM_F16:
-    case CUDASIM_BF16: return 16;
-    case CUDASIM_S4:
-    case CUDASIM_U4: return 4;
-    default: return 8;
+  case CUDASIM_F64: return 64;
+  case CUDASIM_F32:
+  case CUDASIM_S32:
+  case CUDASIM_TF32: return 32;
+  case CUDASIM_F16:
+  case CUDASIM_BF16: return 16;
+  case CUDASIM_S4:
+  case CUDASIM_U4: return 4;
+  default: return 8;
   }
 }
 
@@ -54,11 +54,11 @@ static float float_element(const uint32_t* registers, int index, int type) {
   int bits = bits_of(type), per_register = 32 / bits;
   uint32_t raw = registers[index / per_register] >> (index % per_register * bits);
   switch (type) {
-    case CUDASIM_F16: return _cvtsh_ss(raw & 0xffff);
-    case CUDASIM_BF16: return bits_to_float(raw << 16);
-    case CUDASIM_TF32: return bits_to_float(raw & 0xffffe000u);  // the hardware ignores the low 13 bits
-    case CUDASIM_E4M3: return e4m3_to_float(raw & 255);
-    default: return _cvtsh_ss((raw & 255) << 8);  // e5m2
+  case CUDASIM_F16: return _cvtsh_ss(raw & 0xffff);
+  case CUDASIM_BF16: return bits_to_float(raw << 16);
+  case CUDASIM_TF32: return bits_to_float(raw & 0xffffe000u);  // the hardware ignores the low 13 bits
+  case CUDASIM_E4M3: return e4m3_to_float(raw & 255);
+  default: return _cvtsh_ss((raw & 255) << 8);  // e5m2
   }
 }
 
@@ -80,8 +80,8 @@ constexpr int kMaxM = 16, kN = 8, kMaxK = 64;
 
 // Gather both operands from the lanes' fragments: a is m x k, b is k x n.
 template <class T, class Element>
-static void gather(Fiber* const lanes[32], const cudasim_mma_shape& s, T a[kMaxM][kMaxK],
-                   T b[kMaxK][kN], Element element) {
+static void gather(Fiber* const lanes[32], const cudasim_mma_shape& s, T a[kMaxM][kMaxK], T b[kMaxK][kN],
+                   Element element) {
   int a_per_register = s.a_type == CUDASIM_F64 ? 1 : 32 / bits_of(s.a_type);
   int row_blocks = s.m / 8, a_count = s.m * s.k / 32, b_count = s.k * kN / 32;
   for (int lane = 0; lane < 32; lane++) {
@@ -91,14 +91,12 @@ static void gather(Fiber* const lanes[32], const cudasim_mma_shape& s, T a[kMaxM
       int reg = i / e, row = g + 8 * (reg % row_blocks);
       a[row][reg / row_blocks * 4 * e + t * e + i % e] = element(r->a, i, s.a_type);
     }
-    for (int i = 0; i < b_count; i++)
-      b[i / e * 4 * e + t * e + i % e][g] = element(r->b, i, s.b_type);
+    for (int i = 0; i < b_count; i++) b[i / e * 4 * e + t * e + i % e][g] = element(r->b, i, s.b_type);
   }
 }
 
 template <class T>
-static void multiply(const cudasim_mma_shape& s, const T a[kMaxM][kMaxK], const T b[kMaxK][kN],
-                     T c[kMaxM][kN]) {
+static void multiply(const cudasim_mma_shape& s, const T a[kMaxM][kMaxK], const T b[kMaxK][kN], T c[kMaxM][kN]) {
   for (int row = 0; row < s.m; row++)
     for (int k = 0; k < s.k; k++)
       for (int column = 0; column < kN; column++) c[row][column] += a[row][k] * b[k][column];
@@ -115,8 +113,7 @@ static void mma_float(Fiber* const lanes[32], const cudasim_mma_shape& s) {
   for (int lane = 0; lane < 32; lane++) {
     auto* r = reinterpret_cast<cudasim_mma_registers*>(lanes[lane]->value);
     for (int i = 0; i < c_count; i++)
-      c[lane / 4 + 8 * (i / 2)][lane % 4 * 2 + i % 2] =
-          read_float_accumulator(r->c, i, s.accumulator_type);
+      c[lane / 4 + 8 * (i / 2)][lane % 4 * 2 + i % 2] = read_float_accumulator(r->c, i, s.accumulator_type);
   }
   multiply(s, a, b, c);
   for (int lane = 0; lane < 32; lane++) {
@@ -139,8 +136,7 @@ static void mma_int(Fiber* const lanes[32], const cudasim_mma_shape& s) {
   int c_count = s.m * kN / 32;
   for (int lane = 0; lane < 32; lane++) {
     auto* r = reinterpret_cast<cudasim_mma_registers*>(lanes[lane]->value);
-    for (int i = 0; i < c_count; i++)
-      c[lane / 4 + 8 * (i / 2)][lane % 4 * 2 + i % 2] = static_cast<int32_t>(r->c[i]);
+    for (int i = 0; i < c_count; i++) c[lane / 4 + 8 * (i / 2)][lane % 4 * 2 + i % 2] = static_cast<int32_t>(r->c[i]);
   }
   multiply(s, a, b, c);
   for (int lane = 0; lane < 32; lane++) {
@@ -159,14 +155,12 @@ static void mma_double(Fiber* const lanes[32], const cudasim_mma_shape& s) {
   int c_count = s.m * kN / 32;
   for (int lane = 0; lane < 32; lane++) {
     auto* r = reinterpret_cast<cudasim_mma_registers*>(lanes[lane]->value);
-    for (int i = 0; i < c_count; i++)
-      c[lane / 4 + 8 * (i / 2)][lane % 4 * 2 + i % 2] = double_element(r->c, i, 0);
+    for (int i = 0; i < c_count; i++) c[lane / 4 + 8 * (i / 2)][lane % 4 * 2 + i % 2] = double_element(r->c, i, 0);
   }
   multiply(s, a, b, c);
   for (int lane = 0; lane < 32; lane++) {
     auto* r = reinterpret_cast<cudasim_mma_registers*>(lanes[lane]->value);
-    for (int i = 0; i < c_count; i++)
-      memcpy(r->d + 2 * i, &c[lane / 4 + 8 * (i / 2)][lane % 4 * 2 + i % 2], 8);
+    for (int i = 0; i < c_count; i++) memcpy(r->d + 2 * i, &c[lane / 4 + 8 * (i / 2)][lane % 4 * 2 + i % 2], 8);
   }
 }
 
@@ -186,8 +180,7 @@ void execute_mma(Fiber* const lanes[32]) {
 static uint16_t* row_of(Fiber* const lanes[32], uint32_t first_thread, int matrix, int row, bool write) {
   int lane = 8 * matrix + row;
   auto* r = reinterpret_cast<cudasim_matrix_registers*>(lanes[lane]->value);
-  if (r->address % 16)
-    fail(lanes[lane]->line, "misaligned matrix row: shared address %u of lane %d", r->address, lane);
+  if (r->address % 16) fail(lanes[lane]->line, "misaligned matrix row: shared address %u of lane %d", r->address, lane);
   if (r->checked) {
     uint32_t caller = current;
     current = first_thread + lane;
@@ -198,15 +191,12 @@ static uint16_t* row_of(Fiber* const lanes[32], uint32_t first_thread, int matri
 }
 
 void execute_matrix(int operation, Fiber* const lanes[32], uint32_t first_thread) {
-  auto registers = [&](int lane) {
-    return reinterpret_cast<cudasim_matrix_registers*>(lanes[lane]->value);
-  };
+  auto registers = [&](int lane) { return reinterpret_cast<cudasim_matrix_registers*>(lanes[lane]->value); };
   const cudasim_matrix_registers& shape = *registers(0);
   for (int matrix = 0; matrix < shape.count; matrix++) {
     uint16_t elements[8][8];
     if (operation == CUDASIM_WARP_LDMATRIX) {
-      for (int row = 0; row < 8; row++)
-        memcpy(elements[row], row_of(lanes, first_thread, matrix, row, false), 16);
+      for (int row = 0; row < 8; row++) memcpy(elements[row], row_of(lanes, first_thread, matrix, row, false), 16);
     } else {
       for (int lane = 0; lane < 32; lane++)
         memcpy(&elements[lane / 4][lane % 4 * 2], &registers(lane)->values[matrix], 4);
@@ -215,8 +205,7 @@ void execute_matrix(int operation, Fiber* const lanes[32], uint32_t first_thread
       for (int i = 0; i < 8; i++)
         for (int j = 0; j < i; j++) std::swap(elements[i][j], elements[j][i]);
     if (operation == CUDASIM_WARP_STMATRIX) {
-      for (int row = 0; row < 8; row++)
-        memcpy(row_of(lanes, first_thread, matrix, row, true), elements[row], 16);
+      for (int row = 0; row < 8; row++) memcpy(row_of(lanes, first_thread, matrix, row, true), elements[row], 16);
     } else {
       for (int lane = 0; lane < 32; lane++)
         memcpy(&registers(lane)->values[matrix], &elements[lane / 4][lane % 4 * 2], 4);

@@ -19,8 +19,7 @@ constexpr uint64_t kMarksBase = 0x400000000000ull;
 constexpr uint64_t kMarksBytes = (CUDASIM_DEVICE_END - CUDASIM_DEVICE_BASE) / 8;
 
 // ---------------------------------------------------------------------------------------- reservation
-static bool reserve_range(uint64_t address, uint64_t bytes, int protection, int fd, char* error,
-                          size_t error_size) {
+static bool reserve_range(uint64_t address, uint64_t bytes, int protection, int fd, char* error, size_t error_size) {
   int kind = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
   void* wanted = reinterpret_cast<void*>(address);
   void* got = mmap(wanted, bytes, protection, kind | MAP_NORESERVE | MAP_FIXED_NOREPLACE, fd, 0);
@@ -224,8 +223,7 @@ static void on_fault(int signal, siginfo_t* info, void* context) {
     int n = snprintf(text, sizeof text,
                      "cudasim: host code touched device memory at 0x%llx (device %d). Device memory is "
                      "only reached by kernels and cudaMemcpy. %s\n",
-                     static_cast<unsigned long long>(address), cudasim_device_of(address),
-                     description(address));
+                     static_cast<unsigned long long>(address), cudasim_device_of(address), description(address));
     if (write(2, text, n) < 0) return;
   }
   sigaction(SIGSEGV, &previous_segv, nullptr);

@@ -6,8 +6,7 @@
 
 #include "engine_internal.h"
 
-template <class T>
-static T next_argument(const unsigned char*& arguments) {
+template <class T> static T next_argument(const unsigned char*& arguments) {
   auto position = reinterpret_cast<uintptr_t>(arguments);
   position = (position + sizeof(T) - 1) / sizeof(T) * sizeof(T);
   T value;

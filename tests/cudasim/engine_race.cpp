@@ -51,12 +51,12 @@ struct Release {
   std::vector<uint32_t> clock;  // of that block's threads, within the epoch
 };
 struct Location {
-  std::vector<Release> releases;                 // one per block
+  std::vector<Release> releases;  // one per block
   std::unordered_map<uint64_t, size_t> by_block;
 };
 std::unordered_map<uint64_t, Location> locations;
 std::unordered_map<uint64_t, Location> shared_locations;  // of the running block
-std::unordered_map<const Location*, size_t> acquired;  // by the running block: that many releases are seen
+std::unordered_map<const Location*, size_t> acquired;     // by the running block: that many releases are seen
 
 // Cells: one table for the block's shared memory, pages for global memory.
 std::vector<Cell> shared_cells;
@@ -97,9 +97,7 @@ bool released_to_this_block(const Segment& s) {
     if (found == location->by_block.end() || found->second >= count) continue;
     const Release& release = location->releases[found->second];
     if (s.epoch < release.epoch) return true;
-    if (s.epoch == release.epoch && s.thread < release.clock.size() &&
-        release.clock[s.thread] >= s.clock)
-      return true;
+    if (s.epoch == release.epoch && s.thread < release.clock.size() && release.clock[s.thread] >= s.clock) return true;
   }
   return false;
 }
@@ -125,16 +123,14 @@ struct Race {
 // Enter an access and look for a race.
 void touch(Cell& cell, bool write, bool relaxed, Race& race) {
   uint32_t me = current_segment() | (relaxed ? kRelaxedBit : 0);
-  auto conflicts = [&](uint32_t access) {
-    return access && !(relaxed && access & kRelaxedBit) && !ordered(access);
-  };
+  auto conflicts = [&](uint32_t access) { return access && !(relaxed && access & kRelaxedBit) && !ordered(access); };
   auto say = [&](const char* name, uint32_t access) {
     const Segment& other = segments[access & ~kRelaxedBit];
     race.name = name;
     race.other = &other;
     bool against_read = access == cell.read || access == cell.concurrent_read;
-    race.maybe_cas_loop = write ? relaxed && against_read && other.block == block_linear
-                                : !relaxed && access == cell.relaxed_write;
+    race.maybe_cas_loop =
+        write ? relaxed && against_read && other.block == block_linear : !relaxed && access == cell.relaxed_write;
     race.reader = write ? other.thread : current;
   };
   if (write) {
@@ -149,8 +145,7 @@ void touch(Cell& cell, bool write, bool relaxed, Race& race) {
     if (relaxed) {  // what came before stays known: an atomic orders nothing by itself
       cell.relaxed_write = me;
       if (cell.read && is_mine(segments[cell.read & ~kRelaxedBit])) cell.read = 0;
-      if (cell.concurrent_read && is_mine(segments[cell.concurrent_read & ~kRelaxedBit]))
-        cell.concurrent_read = 0;
+      if (cell.concurrent_read && is_mine(segments[cell.concurrent_read & ~kRelaxedBit])) cell.concurrent_read = 0;
     } else {
       cell = {me, 0, 0, 0};
     }
@@ -175,8 +170,7 @@ void touch_bytes(Cell& cell, unsigned first, unsigned count, bool write, bool re
     split_cells.push_back({cell, cell, cell, cell});
     cell = {kSplitBit | index, 0, ~0u, 0};
   }
-  for (unsigned i = first; i < first + count; i++)
-    touch(split_cells[cell.write & ~kSplitBit][i], write, relaxed, race);
+  for (unsigned i = first; i < first + count; i++) touch(split_cells[cell.write & ~kSplitBit][i], write, relaxed, race);
 }
 
 Cell& global_cell(uint64_t address) {
@@ -209,8 +203,7 @@ struct Suspect {
 std::vector<Suspect> suspects;
 
 template <class CellAt>
-void check_words(uint64_t address, uint32_t bytes, unsigned access, CellAt cell_at, int line,
-                 const char* space) {
+void check_words(uint64_t address, uint32_t bytes, unsigned access, CellAt cell_at, int line, const char* space) {
   if (segments.size() > kMaxSegments) forget_cells();
   bool relaxed = access & (CUDASIM_ATOMIC | CUDASIM_RELAXED), told = false;
   for (uint64_t a = address, end = address + bytes; a < end;) {
@@ -234,8 +227,7 @@ void check_words(uint64_t address, uint32_t bytes, unsigned access, CellAt cell_
   }
 }
 
-template <class Predicate>
-void drop_suspects(Predicate wanted) {
+template <class Predicate> void drop_suspects(Predicate wanted) {
   suspects.erase(std::remove_if(suspects.begin(), suspects.end(), wanted), suspects.end());
 }
 
@@ -327,9 +319,7 @@ void thread_ends_races() {
 
 // ---------------------------------------------------------------------------------------- accesses
 void shared_race(uint32_t offset, uint32_t bytes, unsigned access, int line) {
-  check_words(
-      offset, bytes, access, [](uint64_t a) -> Cell& { return shared_cells[a / 4]; }, line,
-      "shared-memory");
+  check_words(offset, bytes, access, [](uint64_t a) -> Cell& { return shared_cells[a / 4]; }, line, "shared-memory");
 }
 
 void global_race(uint64_t address, uint32_t bytes, unsigned access, int line) {

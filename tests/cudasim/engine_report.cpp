@@ -48,8 +48,8 @@ static void report_v(int line, const char* format, va_list arguments) {
   char where[240];
   if (thread_count) {
     const cudasim_thread& t = fibers[current].self;
-    snprintf(where, sizeof where, "[%s block(%u,%u,%u) thread(%u,%u,%u)] ", kernel, t.ctaid.x,
-             t.ctaid.y, t.ctaid.z, t.tid.x, t.tid.y, t.tid.z);
+    snprintf(where, sizeof where, "[%s block(%u,%u,%u) thread(%u,%u,%u)] ", kernel, t.ctaid.x, t.ctaid.y, t.ctaid.z,
+             t.tid.x, t.tid.y, t.tid.z);
   } else {
     snprintf(where, sizeof where, "[%s] ", kernel);
   }

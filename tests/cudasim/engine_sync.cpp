@@ -22,7 +22,7 @@ struct Barrier {
 };
 
 Barrier barriers[kNamedBarriers];
-uint32_t open_barriers;                        // that somebody has arrived at
+uint32_t open_barriers;                    // that somebody has arrived at
 uint32_t waiting_lanes[1024 / kWarpSize];  // per warp
 
 bool complete(const Barrier& barrier) {
@@ -31,8 +31,7 @@ bool complete(const Barrier& barrier) {
 }
 
 void release(Barrier& barrier) {
-  if (barrier.mixed)
-    report(barrier.line, "threads wait at different __syncthreads() (divergent barrier)");
+  if (barrier.mixed) report(barrier.line, "threads wait at different __syncthreads() (divergent barrier)");
   uint32_t all = barrier.true_predicates == barrier.waiting.size();
   uint32_t result = barrier.kind == CUDASIM_BAR_POPC  ? barrier.true_predicates
                     : barrier.kind == CUDASIM_BAR_AND ? all
@@ -64,12 +63,10 @@ void release(Barrier& barrier) {
 // ---------------------------------------------------------------------------------------- warp collectives
 namespace {
 
-const char* const operation_names[] = {
-    "__syncwarp",     "shfl",         "ballot",        "vote.all",      "vote.any",
-    "vote.uni",       "redux.add",    "redux.min",     "redux.max",     "redux.min",
-    "redux.max",      "redux.and",    "redux.or",      "redux.xor",     "match.any",
-    "match.all",      "elect",        "mma",           "ldmatrix",      "stmatrix",
-    "movmatrix"};
+const char* const operation_names[] = {"__syncwarp", "shfl",      "ballot",    "vote.all",  "vote.any",  "vote.uni",
+                                       "redux.add",  "redux.min", "redux.max", "redux.min", "redux.max", "redux.and",
+                                       "redux.or",   "redux.xor", "match.any", "match.all", "elect",     "mma",
+                                       "ldmatrix",   "stmatrix",  "movmatrix"};
 
 uint64_t reduce(int operation, Fiber* const lanes[32], uint32_t present) {
   uint64_t result = 0;
@@ -80,20 +77,20 @@ uint64_t reduce(int operation, Fiber* const lanes[32], uint32_t present) {
     uint32_t u = static_cast<uint32_t>(value), r = static_cast<uint32_t>(result);
     int32_t s = static_cast<int32_t>(u), rs = static_cast<int32_t>(r);
     switch (operation) {
-      case CUDASIM_WARP_BALLOT: result |= static_cast<uint64_t>(value != 0) << i; break;
-      case CUDASIM_WARP_ALL: result = first ? value != 0 : result && value; break;
-      case CUDASIM_WARP_ANY: result = result || value; break;
-      // uni: all predicates are equal
-      case CUDASIM_WARP_UNI: result = first ? 2 | (value != 0) : result == (2 | (value != 0)) ? result : 0; break;
-      case CUDASIM_WARP_ADD: result = r + u; break;
-      case CUDASIM_WARP_MIN_S32: result = first ? u : static_cast<uint32_t>(std::min(rs, s)); break;
-      case CUDASIM_WARP_MAX_S32: result = first ? u : static_cast<uint32_t>(std::max(rs, s)); break;
-      case CUDASIM_WARP_MIN_U32: result = first ? u : std::min(r, u); break;
-      case CUDASIM_WARP_MAX_U32: result = first ? u : std::max(r, u); break;
-      case CUDASIM_WARP_AND: result = first ? u : r & u; break;
-      case CUDASIM_WARP_OR: result = r | u; break;
-      case CUDASIM_WARP_XOR: result = r ^ u; break;
-      case CUDASIM_WARP_ELECT: result = first ? i : result; break;
+    case CUDASIM_WARP_BALLOT: result |= static_cast<uint64_t>(value != 0) << i; break;
+    case CUDASIM_WARP_ALL: result = first ? value != 0 : result && value; break;
+    case CUDASIM_WARP_ANY: result = result || value; break;
+    // uni: all predicates are equal
+    case CUDASIM_WARP_UNI: result = first ? 2 | (value != 0) : result == (2 | (value != 0)) ? result : 0; break;
+    case CUDASIM_WARP_ADD: result = r + u; break;
+    case CUDASIM_WARP_MIN_S32: result = first ? u : static_cast<uint32_t>(std::min(rs, s)); break;
+    case CUDASIM_WARP_MAX_S32: result = first ? u : static_cast<uint32_t>(std::max(rs, s)); break;
+    case CUDASIM_WARP_MIN_U32: result = first ? u : std::min(r, u); break;
+    case CUDASIM_WARP_MAX_U32: result = first ? u : std::max(r, u); break;
+    case CUDASIM_WARP_AND: result = first ? u : r & u; break;
+    case CUDASIM_WARP_OR: result = r | u; break;
+    case CUDASIM_WARP_XOR: result = r ^ u; break;
+    case CUDASIM_WARP_ELECT: result = first ? i : result; break;
     }
     first = false;
   }
@@ -123,8 +120,8 @@ void complete_warp(uint32_t first_thread, uint32_t mask, uint32_t present) {
   }
   bool whole_warp = operation >= CUDASIM_WARP_MMA;
   if (whole_warp && present != 0xffffffffu)
-    fail(lanes[__builtin_ctz(present)]->line, "%s needs all 32 lanes, lanes %08x take part",
-         operation_names[operation], present);
+    fail(lanes[__builtin_ctz(present)]->line, "%s needs all 32 lanes, lanes %08x take part", operation_names[operation],
+         present);
   if (operation == CUDASIM_WARP_MMA) {
     execute_mma(lanes);
   } else if (whole_warp) {
@@ -144,8 +141,7 @@ void complete_warp(uint32_t first_thread, uint32_t mask, uint32_t present) {
       }
     }
   } else if (operation == CUDASIM_WARP_MATCH_ANY) {
-    for (uint32_t k = 0; k < count; k++)
-      fibers[threads[k]].result = match(lanes, present, fibers[threads[k]].value);
+    for (uint32_t k = 0; k < count; k++) fibers[threads[k]].result = match(lanes, present, fibers[threads[k]].value);
   } else if (operation == CUDASIM_WARP_MATCH_ALL) {
     bool all = match(lanes, present, fibers[threads[0]].value) == present;
     for (uint32_t k = 0; k < count; k++) fibers[threads[k]].result = all ? mask : 0;
@@ -207,15 +203,15 @@ void describe_waiting(char* text, size_t size) {
     const Barrier& barrier = barriers[id];
     if (!barrier.arrived || n >= size) continue;
     uint32_t expected = barrier.threads ? barrier.threads : thread_count - done_count;
-    n += snprintf(text + n, size - n, " %u of %u at barrier %d (line %d);", barrier.arrived, expected,
-                  id, barrier.line);
+    n +=
+        snprintf(text + n, size - n, " %u of %u at barrier %d (line %d);", barrier.arrived, expected, id, barrier.line);
   }
   int shown = 0;
   for (uint32_t t = 0; t < thread_count && n < size; t++) {
     const Fiber& fiber = fibers[t];
     if (fiber.state != State::InWarp || shown++ >= 3) continue;
-    n += snprintf(text + n, size - n, " thread %u in %s with mask %08x (line %d);", t,
-                  operation_names[fiber.operation], fiber.mask, fiber.line);
+    n += snprintf(text + n, size - n, " thread %u in %s with mask %08x (line %d);", t, operation_names[fiber.operation],
+                  fiber.mask, fiber.line);
   }
 }
 
@@ -236,8 +232,7 @@ uint32_t cudasim_barrier(int kind, uint32_t id, uint32_t threads, int predicate,
     barrier.kind = kind;
     barrier.line = line;
   } else if (barrier.threads != threads) {
-    fail(line, "barrier %u: one thread waits for %u threads, another for %u (0: all)", id,
-         barrier.threads, threads);
+    fail(line, "barrier %u: one thread waits for %u threads, another for %u (0: all)", id, barrier.threads, threads);
   } else if (!threads && (barrier.kind != kind || barrier.line != line)) {
     barrier.mixed = true;
   }
@@ -264,8 +259,7 @@ uint64_t cudasim_warp(int operation, uint32_t mask, uint64_t value, uint32_t sou
   Fiber& self = fibers[current];
   uint32_t lane = current % kWarpSize;
   if (!(mask >> lane & 1))
-    fail(line, "%s called by lane %u, which its mask %08x does not name", operation_names[operation],
-         lane, mask);
+    fail(line, "%s called by lane %u, which its mask %08x does not name", operation_names[operation], lane, mask);
   self.operation = operation;
   self.mask = mask;
   self.value = value;

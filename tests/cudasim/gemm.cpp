@@ -20,18 +20,16 @@ static float bfloat16_to_float(uint16_t h) {
   memcpy(&f, &u, 4);
   return f;
 }
-static uint16_t float_to_bfloat16(float f) { // round to nearest, ties to even; NaN stays NaN
+static uint16_t float_to_bfloat16(float f) {  // round to nearest, ties to even; NaN stays NaN
   uint32_t u;
   memcpy(&u, &f, 4);
-  if (f != f)
-    return (uint16_t)(u >> 16 | 0x40);
+  if (f != f) return (uint16_t)(u >> 16 | 0x40);
   return (uint16_t)((u + 0x7fff + ((u >> 16) & 1)) >> 16);
 }
-static float round_to_tf32(float f) { // 10 bits of mantissa, round to nearest, ties away
+static float round_to_tf32(float f) {  // 10 bits of mantissa, round to nearest, ties away
   uint32_t u;
   memcpy(&u, &f, 4);
-  if ((u & 0x7f800000) != 0x7f800000)
-    u = (u + 0x1000) & ~0x1fffu;
+  if ((u & 0x7f800000) != 0x7f800000) u = (u + 0x1000) & ~0x1fffu;
   memcpy(&f, &u, 4);
   return f;
 }
@@ -67,15 +65,14 @@ void write_element(void* p, cudaDataType type, int64_t i, double v) {
   case CUDA_R_16F: ((_Float16*)p)[i] = (_Float16)(float)v; break;
   case CUDA_R_16BF: ((uint16_t*)p)[i] = float_to_bfloat16((float)v); break;
   case CUDA_R_32I: ((int32_t*)p)[i] = (int32_t)(int64_t)nearbyint(v); break;
-  case CUDA_R_8I: ((int8_t*)p)[i] = (int8_t)std::clamp(nearbyint(v), -128.0, 127.0); break; // saturates
+  case CUDA_R_8I: ((int8_t*)p)[i] = (int8_t)std::clamp(nearbyint(v), -128.0, 127.0); break;  // saturates
   default: break;
   }
 }
 
 // ---------------------------------------------------------------- BLAS
 // cblas_?gemm(order, transa, transb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc) with 32- or 64-bit integers
-template <class T, class I>
-using CblasGemm = void (*)(int, int, int, I, I, I, T, const T*, I, const T*, I, T, T*, I);
+template <class T, class I> using CblasGemm = void (*)(int, int, int, I, I, I, T, const T*, I, const T*, I, T, T*, I);
 static void *blas_sgemm = nullptr, *blas_dgemm = nullptr;
 static bool blas_64_bit = false;
 static const int CBLAS_COLUMN_MAJOR = 102, CBLAS_NO_TRANSPOSE = 111, CBLAS_TRANSPOSE = 112;
@@ -95,13 +92,12 @@ static void multiply(int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, b
     return;
   }
   std::fill(c, c + m * n, T(0));
-  const int64_t BLOCK = 64; // columns of A that stay in cache
+  const int64_t BLOCK = 64;  // columns of A that stay in cache
   for (int64_t l0 = 0; l0 < k; l0 += BLOCK)
     for (int64_t j = 0; j < n; j++)
       for (int64_t l = l0; l < std::min(k, l0 + BLOCK); l++) {
         T factor = tb ? b[j + l * ldb] : b[l + j * ldb];
-        for (int64_t i = 0; i < m; i++)
-          c[i + j * m] += (ta ? a[l + i * lda] : a[i + l * lda]) * factor;
+        for (int64_t i = 0; i < m; i++) c[i + j * m] += (ta ? a[l + i * lda] : a[i + l * lda]) * factor;
       }
 }
 
@@ -125,16 +121,14 @@ static const T* as(const Matrix& x, int64_t rows, int64_t columns, bool tf32, st
 }
 
 static double activate(Activation a, double x) {
-  if (a == RELU)
-    return x > 0 ? x : x != x ? x : 0;
-  if (a == GELU) // the tanh form, which is what cuBLASLt computes
+  if (a == RELU) return x > 0 ? x : x != x ? x : 0;
+  if (a == GELU)  // the tanh form, which is what cuBLASLt computes
     return 0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
   return x;
 }
 
 bool check_matrix(const void* p, cudaDataType type, int64_t rows, int64_t columns, int64_t ld, const char* name) {
-  if (rows <= 0 || columns <= 0)
-    return true;
+  if (rows <= 0 || columns <= 0) return true;
   size_t bytes = size_t((columns - 1) * ld + rows) * element_bytes(type);
   bool inside = inside_one_allocation(p, bytes) || (is_pinned(p) && is_pinned((const char*)p + bytes - 1));
   if (!inside)
@@ -156,24 +150,21 @@ template <class T> static void run(const Gemm& g) {
   for (int64_t j = 0; j < g.n; j++)
     for (int64_t i = 0; i < g.m; i++) {
       T v = (T)g.alpha * product[size_t(i + j * g.m)];
-      if (g.beta != 0) // CUDA does not read C then: it may hold NaN
+      if (g.beta != 0)  // CUDA does not read C then: it may hold NaN
         v += (T)g.beta * (T)read_element(c, g.c.type, i + j * g.c.ld);
-      if (bias)
-        v += (T)read_element(bias, g.bias_type, i);
+      if (bias) v += (T)read_element(bias, g.bias_type, i);
       write_element(d, g.d.type, i + j * g.d.ld, activate(g.activation, v));
     }
 }
 
 void run_gemm(const Gemm& g) {
-  if (g.m <= 0 || g.n <= 0)
-    return;
+  if (g.m <= 0 || g.n <= 0) return;
   bool inside = check_matrix(g.a.data, g.a.type, g.a.transposed ? g.k : g.m, g.a.transposed ? g.m : g.k, g.a.ld, "A") &&
                 check_matrix(g.b.data, g.b.type, g.b.transposed ? g.n : g.k, g.b.transposed ? g.k : g.n, g.b.ld, "B") &&
                 (g.beta == 0 || check_matrix(g.c.data, g.c.type, g.m, g.n, g.c.ld, "C")) &&
                 check_matrix(g.d.data, g.d.type, g.m, g.n, g.d.ld, "D") &&
                 (!g.bias || check_matrix(g.bias, g.bias_type, g.m, 1, g.m, "bias"));
-  if (!inside)
-    return;
+  if (!inside) return;
   bool exact = g.a.type == CUDA_R_64F || g.a.type == CUDA_R_8I || g.a.type == CUDA_R_32I;
   if (exact)
     run<double>(g);
@@ -185,7 +176,7 @@ void run_gemm(const Gemm& g) {
                            size_t(g.m) * element_bytes(g.d.type));
 }
 
-} // namespace cudasim
+}  // namespace cudasim
 
 // OpenBLAS's cblas_sgemm and cblas_dgemm, found by install.py; integers have 64 bits in the build that numpy ships.
 extern "C" void cudasim_set_blas(void* sgemm, void* dgemm, int integers_have_64_bits) {

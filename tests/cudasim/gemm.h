@@ -34,7 +34,7 @@ enum ComputeType {
 
 // A matrix in device memory. Element (i, j) of the stored matrix lies at i + j * ld (column-major).
 struct Matrix {
-  const void* data = nullptr; // device pointer
+  const void* data = nullptr;  // device pointer
   cudaDataType type = CUDA_R_32F;
   int64_t ld = 0;
   bool transposed = false;
@@ -42,17 +42,17 @@ struct Matrix {
 
 enum Activation { NO_ACTIVATION, RELU, GELU };
 
-struct Gemm { // D = activation(alpha * op(A) op(B) + beta * C + bias)
+struct Gemm {  // D = activation(alpha * op(A) op(B) + beta * C + bias)
   int64_t m, n, k;
   double alpha, beta;
   Matrix a, b, c, d;
   int compute_type = COMPUTE_32F;
-  const void* bias = nullptr; // device pointer, m elements, added to every column
+  const void* bias = nullptr;  // device pointer, m elements, added to every column
   cudaDataType bias_type = CUDA_R_32F;
   Activation activation = NO_ACTIVATION;
 };
 
-size_t element_bytes(cudaDataType type); // 0: not a type that is simulated
+size_t element_bytes(cudaDataType type);  // 0: not a type that is simulated
 double read_element(const void* host, cudaDataType type, int64_t index);
 void write_element(void* host, cudaDataType type, int64_t index, double value);
 
@@ -62,4 +62,4 @@ void run_gemm(const Gemm& g);
 // Are the bytes of a column-major matrix inside one live allocation?  If not, the device is lost.
 bool check_matrix(const void* p, cudaDataType type, int64_t rows, int64_t columns, int64_t ld, const char* name);
 
-} // namespace cudasim
+}  // namespace cudasim

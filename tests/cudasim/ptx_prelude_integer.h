@@ -1,17 +1,16 @@
 // Integer helpers of translated kernels. Compiled with -fwrapv: signed overflow wraps.
 #pragma once
 
-#define DIVISION(name, T, minimum)                                                \
-  INLINE T div_##name(T a, T b) {                                                 \
-    return b == 0 ? (T)-1 : minimum && b == (T)-1 ? (T)(0 - a) : (T)(a / b);      \
-  }                                                                               \
-  INLINE T rem_##name(T a, T b) {                                                 \
-    return b == 0 ? a : minimum && b == (T)-1 ? (T)0 : (T)(a % b);                \
-  }
-DIVISION(u16, uint16_t, 0) DIVISION(s16, int16_t, 1) DIVISION(u32, uint32_t, 0)
-DIVISION(s32, int32_t, 1) DIVISION(u64, uint64_t, 0) DIVISION(s64, int64_t, 1)
+#define DIVISION(name, T, minimum)                                                                                     \
+  INLINE T div_##name(T a, T b) { return b == 0 ? (T) - 1 : minimum && b == (T) - 1 ? (T)(0 - a) : (T)(a / b); }       \
+  INLINE T rem_##name(T a, T b) { return b == 0 ? a : minimum && b == (T) - 1 ? (T)0 : (T)(a % b); }
+DIVISION(u16, uint16_t, 0)
+DIVISION(s16, int16_t, 1)
+DIVISION(u32, uint32_t, 0) DIVISION(s32, int32_t, 1) DIVISION(u64, uint64_t, 0) DIVISION(s64, int64_t, 1)
 
-INLINE uint16_t mul_hi_u16(uint16_t a, uint16_t b) { return (uint32_t)a * b >> 16; }
+    INLINE uint16_t mul_hi_u16(uint16_t a, uint16_t b) {
+  return (uint32_t)a * b >> 16;
+}
 INLINE int16_t mul_hi_s16(int16_t a, int16_t b) { return (int32_t)a * b >> 16; }
 INLINE uint32_t mul_hi_u32(uint32_t a, uint32_t b) { return (uint64_t)a * b >> 32; }
 INLINE int32_t mul_hi_s32(int32_t a, int32_t b) { return (int64_t)a * b >> 32; }
@@ -22,68 +21,67 @@ INLINE int32_t mul_wide_s16(int16_t a, int16_t b) { return (int32_t)a * b; }
 INLINE uint64_t mul_wide_u32(uint32_t a, uint32_t b) { return (uint64_t)a * b; }
 INLINE int64_t mul_wide_s32(int32_t a, int32_t b) { return (int64_t)a * b; }
 INLINE int64_t mul24_s32(int32_t a, int32_t b) { return (int64_t)(a << 8 >> 8) * (b << 8 >> 8); }
-INLINE uint64_t mul24_u32(uint32_t a, uint32_t b) {
-  return (uint64_t)(a & 0xffffff) * (b & 0xffffff);
-}
+INLINE uint64_t mul24_u32(uint32_t a, uint32_t b) { return (uint64_t)(a & 0xffffff) * (b & 0xffffff); }
 
-#define CARRY(bits)                                                                             \
-  INLINE uint##bits##_t add_carry_##bits(uint##bits##_t a, uint##bits##_t b, uint8_t in, uint8_t* out) { \
-    uint128_t sum = (uint128_t)a + b + in;                                                      \
-    *out = (uint8_t)(sum >> bits & 1);                                                          \
-    return (uint##bits##_t)sum;                                                                 \
-  }                                                                                             \
-  INLINE uint##bits##_t sub_borrow_##bits(uint##bits##_t a, uint##bits##_t b, uint8_t in, uint8_t* out) { \
-    uint128_t difference = (uint128_t)a - b - in;                                               \
-    *out = (uint8_t)(difference >> bits & 1);                                                   \
-    return (uint##bits##_t)difference;                                                          \
+#define CARRY(bits)                                                                                                    \
+  INLINE uint##bits##_t add_carry_##bits(uint##bits##_t a, uint##bits##_t b, uint8_t in, uint8_t* out) {               \
+    uint128_t sum = (uint128_t)a + b + in;                                                                             \
+    *out = (uint8_t)(sum >> bits & 1);                                                                                 \
+    return (uint##bits##_t)sum;                                                                                        \
+  }                                                                                                                    \
+  INLINE uint##bits##_t sub_borrow_##bits(uint##bits##_t a, uint##bits##_t b, uint8_t in, uint8_t* out) {              \
+    uint128_t difference = (uint128_t)a - b - in;                                                                      \
+    *out = (uint8_t)(difference >> bits & 1);                                                                          \
+    return (uint##bits##_t)difference;                                                                                 \
   }
-CARRY(32) CARRY(64)
+CARRY(32)
+CARRY(64)
 
-INLINE int32_t clamp_s32(int64_t x) {
-  return x > INT32_MAX ? INT32_MAX : x < INT32_MIN ? INT32_MIN : (int32_t)x;
-}
+INLINE int32_t clamp_s32(int64_t x) { return x > INT32_MAX ? INT32_MAX : x < INT32_MIN ? INT32_MIN : (int32_t)x; }
 INLINE int32_t relu_s32(int32_t x) { return x < 0 ? 0 : x; }
-#define CLAMP(name, T, low, high) \
+#define CLAMP(name, T, low, high)                                                                                      \
   INLINE T clamp_wide_##name(int128_t x) { return x < low ? (T)low : x > high ? (T)high : (T)x; }
-CLAMP(u8, uint8_t, 0, UINT8_MAX) CLAMP(s8, int8_t, INT8_MIN, INT8_MAX)
-CLAMP(u16, uint16_t, 0, UINT16_MAX) CLAMP(s16, int16_t, INT16_MIN, INT16_MAX)
-CLAMP(u32, uint32_t, 0, UINT32_MAX) CLAMP(s32, int32_t, INT32_MIN, INT32_MAX)
-CLAMP(u64, uint64_t, 0, UINT64_MAX) CLAMP(s64, int64_t, INT64_MIN, INT64_MAX)
-
+CLAMP(u8, uint8_t, 0, UINT8_MAX)
+CLAMP(s8, int8_t, INT8_MIN, INT8_MAX)
+CLAMP(u16, uint16_t, 0, UINT16_MAX) CLAMP(s16, int16_t, INT16_MIN, INT16_MAX) CLAMP(u32, uint32_t, 0, UINT32_MAX)
+    CLAMP(s32, int32_t, INT32_MIN, INT32_MAX) CLAMP(u64, uint64_t, 0, UINT64_MAX)
+        CLAMP(s64, int64_t, INT64_MIN, INT64_MAX)
 // ---------------------------------------------------------------------------------------- dot products
 #define BYTE_u32(x, i) ((int64_t)(uint8_t)((x) >> 8 * (i)))
 #define BYTE_s32(x, i) ((int64_t)(int8_t)((x) >> 8 * (i)))
 #define HALF_u32(x, i) ((int64_t)(uint16_t)((x) >> 16 * (i)))
 #define HALF_s32(x, i) ((int64_t)(int16_t)((x) >> 16 * (i)))
-#define DOT(A, B)                                                                         \
-  INLINE uint32_t dp4a_##A##_##B(uint32_t a, uint32_t b, uint32_t c) {                    \
-    for (int i = 0; i < 4; i++) c += (uint32_t)(BYTE_##A(a, i) * BYTE_##B(b, i));         \
-    return c;                                                                             \
-  }                                                                                       \
-  INLINE uint32_t dp2a_lo_##A##_##B(uint32_t a, uint32_t b, uint32_t c) {                 \
-    for (int i = 0; i < 2; i++) c += (uint32_t)(HALF_##A(a, i) * BYTE_##B(b, i));         \
-    return c;                                                                             \
-  }                                                                                       \
-  INLINE uint32_t dp2a_hi_##A##_##B(uint32_t a, uint32_t b, uint32_t c) {                 \
-    for (int i = 0; i < 2; i++) c += (uint32_t)(HALF_##A(a, i) * BYTE_##B(b, i + 2));     \
-    return c;                                                                             \
+#define DOT(A, B)                                                                                                      \
+  INLINE uint32_t dp4a_##A##_##B(uint32_t a, uint32_t b, uint32_t c) {                                                 \
+    for (int i = 0; i < 4; i++) c += (uint32_t)(BYTE_##A(a, i) * BYTE_##B(b, i));                                      \
+    return c;                                                                                                          \
+  }                                                                                                                    \
+  INLINE uint32_t dp2a_lo_##A##_##B(uint32_t a, uint32_t b, uint32_t c) {                                              \
+    for (int i = 0; i < 2; i++) c += (uint32_t)(HALF_##A(a, i) * BYTE_##B(b, i));                                      \
+    return c;                                                                                                          \
+  }                                                                                                                    \
+  INLINE uint32_t dp2a_hi_##A##_##B(uint32_t a, uint32_t b, uint32_t c) {                                              \
+    for (int i = 0; i < 2; i++) c += (uint32_t)(HALF_##A(a, i) * BYTE_##B(b, i + 2));                                  \
+    return c;                                                                                                          \
   }
-DOT(u32, u32) DOT(u32, s32) DOT(s32, u32) DOT(s32, s32)
+            DOT(u32, u32) DOT(u32, s32) DOT(s32, u32) DOT(s32, s32)
 
 // ---------------------------------------------------------------------------------------- 16-bit pairs
-#define PAIR(name, T, operation, expression)                           \
-  INLINE uint32_t operation##_##name(uint32_t x, uint32_t y) {         \
-    T a = (T)x, b = (T)y;                                              \
-    uint16_t low = (uint16_t)(expression);                             \
-    a = (T)(x >> 16), b = (T)(y >> 16);                                \
-    return pack_halves(low, (uint16_t)(expression));                   \
+#define PAIR(name, T, operation, expression)                                                                           \
+  INLINE uint32_t operation##_##name(uint32_t x, uint32_t y) {                                                         \
+    T a = (T)x, b = (T)y;                                                                                              \
+    uint16_t low = (uint16_t)(expression);                                                                             \
+    a = (T)(x >> 16), b = (T)(y >> 16);                                                                                \
+    return pack_halves(low, (uint16_t)(expression));                                                                   \
   }
-PAIR(u16x2, uint16_t, add, a + b) PAIR(s16x2, int16_t, add, a + b)
-PAIR(u16x2, uint16_t, min, a < b ? a : b) PAIR(s16x2, int16_t, min, a < b ? a : b)
-PAIR(u16x2, uint16_t, max, a > b ? a : b) PAIR(s16x2, int16_t, max, a > b ? a : b)
+                PAIR(u16x2, uint16_t, add, a + b) PAIR(s16x2, int16_t, add, a + b)
+                    PAIR(u16x2, uint16_t, min, a < b ? a : b) PAIR(s16x2, int16_t, min, a < b ? a : b)
+                        PAIR(u16x2, uint16_t, max, a > b ? a : b) PAIR(s16x2, int16_t, max, a > b ? a : b)
 
-// ---------------------------------------------------------------------------------------- bit fields
-INLINE uint32_t clz_b32(uint32_t x) { return x ? __builtin_clz(x) : 32; }
+    // ---------------------------------------------------------------------------------------- bit fields
+    INLINE uint32_t clz_b32(uint32_t x) {
+  return x ? __builtin_clz(x) : 32;
+}
 INLINE uint32_t clz_b64(uint64_t x) { return x ? __builtin_clzll(x) : 64; }
 INLINE uint32_t bfind_u32(uint32_t x) { return x ? 31 - __builtin_clz(x) : 0xffffffffu; }
 INLINE uint32_t bfind_u64(uint64_t x) { return x ? 63 - __builtin_clzll(x) : 0xffffffffu; }
@@ -141,9 +139,7 @@ INLINE uint32_t bmsk_clamp(uint32_t position, uint32_t length) {
   uint32_t ones = length > 31 ? 0xffffffffu : (1u << length) - 1;
   return ones << position;
 }
-INLINE uint32_t bmsk_wrap(uint32_t position, uint32_t length) {
-  return bmsk_clamp(position & 31, length & 31);
-}
+INLINE uint32_t bmsk_wrap(uint32_t position, uint32_t length) { return bmsk_clamp(position & 31, length & 31); }
 // extend from the low n bits; clamp: n >= 32 leaves the value, n = 0 gives 0
 INLINE uint32_t szext_clamp_u32(uint32_t a, uint32_t n) { return n > 31 ? a : a & ((1u << n) - 1); }
 INLINE int32_t szext_clamp_s32(int32_t a, uint32_t n) {
@@ -191,10 +187,10 @@ INLINE uint32_t prmt(uint32_t a, uint32_t b, uint32_t s) {
   }
   return r;
 }
-#define PRMT_MODE(name, s0, s1, s2, s3)                                                       \
-  INLINE uint32_t prmt_##name(uint32_t a, uint32_t b, uint32_t s) {                           \
-    static const uint16_t pick[4] = {s0, s1, s2, s3};                                         \
-    return prmt(a, b, pick[s & 3]);                                                           \
+#define PRMT_MODE(name, s0, s1, s2, s3)                                                                                \
+  INLINE uint32_t prmt_##name(uint32_t a, uint32_t b, uint32_t s) {                                                    \
+    static const uint16_t pick[4] = {s0, s1, s2, s3};                                                                  \
+    return prmt(a, b, pick[s & 3]);                                                                                    \
   }
 PRMT_MODE(f4e, 0x3210, 0x4321, 0x5432, 0x6543)
 PRMT_MODE(b4e, 0x5670, 0x6701, 0x7012, 0x0123)
@@ -211,10 +207,10 @@ INLINE uint32_t shuffle(int mode, uint32_t lane, uint32_t value, uint32_t b, uin
   int max_lane = (self & segment) | (clamp & ~segment), min_lane = self & segment;
   int source, ok;
   switch (mode) {
-    case 0: source = self - delta, ok = source >= max_lane; break;  // up: the clamp is the lowest lane
-    case 1: source = self + delta, ok = source <= max_lane; break;
-    case 2: source = self ^ delta, ok = source <= max_lane; break;
-    default: source = min_lane | (delta & ~segment), ok = source <= max_lane;
+  case 0: source = self - delta, ok = source >= max_lane; break;  // up: the clamp is the lowest lane
+  case 1: source = self + delta, ok = source <= max_lane; break;
+  case 2: source = self ^ delta, ok = source <= max_lane; break;
+  default: source = min_lane | (delta & ~segment), ok = source <= max_lane;
   }
   *in_range = ok;
   return (uint32_t)cudasim_warp(CUDASIM_WARP_SHFL, mask, value, ok ? source : self, line);

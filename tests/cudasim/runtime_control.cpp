@@ -8,7 +8,7 @@
 
 using namespace cudasim;
 
-static const char* keep(std::string text) { // valid until the thread's next call
+static const char* keep(std::string text) {  // valid until the thread's next call
   static thread_local std::string kept;
   kept = std::move(text);
   return kept.c_str();
@@ -19,7 +19,7 @@ extern "C" {
 void cudasim_set_policy(int policy, uint64_t seed) {
   Guard guard(machine().lock);
   machine().policy = (Policy)policy;
-  machine().random = seed * 0x9E3779B97F4A7C15ull | 1; // spread small seeds
+  machine().random = seed * 0x9E3779B97F4A7C15ull | 1;  // spread small seeds
 }
 void cudasim_set_compute_capability(int cc) {
   Guard guard(machine().lock);
@@ -55,13 +55,12 @@ void cudasim_reset() {
     s->slow = false;
   }
   m.captures.clear();
-  run_everything(-1); // on a lost device this drops the work
+  run_everything(-1);  // on a lost device this drops the work
   for (auto& d : m.devices) {
     d.sticky = cudaSuccess;
     d.sticky_reason.clear();
   }
-  for (auto& f : m.faults)
-    f = Fault{};
+  for (auto& f : m.faults) f = Fault{};
   m.execute_kernels = true;
   m.logging_launches = m.tracing = false;
   m.launch_log.clear();
@@ -97,8 +96,7 @@ void cudasim_reset_counters() {
 
 // The nth call from now of this kind fails with the error; sticky: the device is lost with it.  nth 0: no fault.
 int cudasim_inject_fault(int point, uint64_t nth, int error, int sticky) {
-  if (point < 0 || point >= FAULT_POINTS)
-    return -1;
+  if (point < 0 || point >= FAULT_POINTS) return -1;
   Guard guard(machine().lock);
   machine().faults[point] = Fault{nth, (cudaError_t)error, sticky != 0};
   return 0;
@@ -112,8 +110,7 @@ void cudasim_lose_device(int device, int error) {
 int cudasim_set_slow_stream(void* stream, int slow) {
   Guard guard(machine().lock);
   StreamPtr s = find_stream((cudaStream_t)stream);
-  if (!s)
-    return -1;
+  if (!s) return -1;
   s->slow = slow;
   return 0;
 }
@@ -126,8 +123,7 @@ void cudasim_trace(int on) {
 const char* cudasim_get_trace() {
   Guard guard(machine().lock);
   std::string text;
-  for (auto& line : machine().trace)
-    text += line + "\n";
+  for (auto& line : machine().trace) text += line + "\n";
   return keep(text);
 }
 
@@ -152,32 +148,29 @@ const char* cudasim_get_launches() {
 // Copies bytes between host and device at once, outside of all streams (for tests that inspect memory).
 int cudasim_peek(void* to, uint64_t from, size_t n) {
   Guard guard(machine().lock);
-  if (!inside_one_allocation((void*)from, n))
-    return -1;
+  if (!inside_one_allocation((void*)from, n)) return -1;
   memcpy(to, bytes_of((void*)from), n);
   return 0;
 }
-} // extern "C"
+}  // extern "C"
 
 // A GEMM or a sort is a launch to the program: counted, logged, not executed in no-op mode.
 int cudasim_enqueue_library_call(void* handle, std::function<void()> work, const char* name) {
   ApiCall call;
-  if (call.refusal())
-    return failed(call.refusal());
+  if (call.refusal()) return failed(call.refusal());
   StreamPtr stream = find_stream((cudaStream_t)handle);
-  if (!stream)
-    return failed(cudaErrorInvalidResourceHandle);
+  if (!stream) return failed(cudaErrorInvalidResourceHandle);
   cudaError_t e;
-  if (take_fault(FAULT_LAUNCH, &e))
-    return failed(e);
+  if (take_fault(FAULT_LAUNCH, &e)) return failed(e);
   Machine& m = machine();
   m.counters.library_calls++;
   auto record = std::make_shared<LaunchRecord>(LaunchRecord{name, {1, 1, 1}, {1, 1, 1}, 0, stream->device, stream->id});
-  if (m.logging_launches)
-    m.launch_log.push_back(record);
-  return failed(enqueue(stream, [work, record] {
-    if (machine().execute_kernels)
-      work();
-    record->executed = machine().execute_kernels;
-  }, name, true));
+  if (m.logging_launches) m.launch_log.push_back(record);
+  return failed(enqueue(
+      stream,
+      [work, record] {
+        if (machine().execute_kernels) work();
+        record->executed = machine().execute_kernels;
+      },
+      name, true));
 }

@@ -14,7 +14,7 @@ thread_local bool in_host_callback = false;
 static thread_local cudaError_t last_error = cudaSuccess;
 
 static Machine* build_machine() {
-  auto m = new Machine; // never destroyed: queued callbacks and atexit handlers may still use it
+  auto m = new Machine;  // never destroyed: queued callbacks and atexit handlers may still use it
   for (int i = 0; i < CUDASIM_DEVICE_COUNT; i++) {
     Device d;
     d.ordinal = i;
@@ -35,14 +35,13 @@ Machine& machine() {
 }
 
 cudaError_t failed(cudaError_t e) {
-  if (e != cudaSuccess && e != cudaErrorNotReady)
-    last_error = e;
+  if (e != cudaSuccess && e != cudaErrorNotReady) last_error = e;
   return e;
 }
 
 void lose_device(int device, cudaError_t e, const std::string& reason) {
   Device& d = machine().devices[device];
-  if (d.sticky == cudaSuccess) { // the first error is the one that explains the others
+  if (d.sticky == cudaSuccess) {  // the first error is the one that explains the others
     d.sticky = e;
     d.sticky_reason = reason;
   }
@@ -50,15 +49,13 @@ void lose_device(int device, cudaError_t e, const std::string& reason) {
 
 bool take_fault(FaultPoint point, cudaError_t* e) {
   Fault& f = machine().faults[point];
-  if (f.countdown == 0 || --f.countdown)
-    return false;
+  if (f.countdown == 0 || --f.countdown) return false;
   *e = f.error;
-  if (f.sticky)
-    lose_device(current_device, f.error, "injected fault");
+  if (f.sticky) lose_device(current_device, f.error, "injected fault");
   return true;
 }
 
-uint64_t random_number() { // xorshift64
+uint64_t random_number() {  // xorshift64
   uint64_t& x = machine().random;
   x ^= x << 13;
   x ^= x >> 7;
@@ -72,14 +69,13 @@ ApiCall::ApiCall() : guard_(machine().lock) {
 
 // CUDA C++ Programming Guide, table "Technical Specifications per Compute Capability".
 static const ArchitectureLimits ARCHITECTURES[] = {
-    {75, 65536, 65536, 1024, 16},    {80, 167936, 166912, 2048, 32},  {86, 102400, 101376, 1536, 16},
-    {89, 102400, 101376, 1536, 24},  {90, 233472, 232448, 2048, 32},  {100, 233472, 232448, 2048, 32},
+    {75, 65536, 65536, 1024, 16},    {80, 167936, 166912, 2048, 32}, {86, 102400, 101376, 1536, 16},
+    {89, 102400, 101376, 1536, 24},  {90, 233472, 232448, 2048, 32}, {100, 233472, 232448, 2048, 32},
     {120, 102400, 101376, 1536, 24},
 };
 const ArchitectureLimits& limits() {
   for (auto& a : ARCHITECTURES)
-    if (a.compute_capability >= machine().compute_capability)
-      return a;
+    if (a.compute_capability >= machine().compute_capability) return a;
   return ARCHITECTURES[6];
 }
 
@@ -122,7 +118,7 @@ static int attribute(int a) {
 }
 static bool valid(int device) { return device >= 0 && device < CUDASIM_DEVICE_COUNT; }
 
-} // namespace cudasim
+}  // namespace cudasim
 
 void cudasim_unsupported(const char* name) {
   fprintf(stderr, "cudasim: %s is not simulated\n", name);
@@ -141,8 +137,7 @@ cudaError_t cudaGetDevice(int* device) {
   return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int device) {
-  if (!valid(device))
-    return failed(cudaErrorInvalidDevice);
+  if (!valid(device)) return failed(cudaErrorInvalidDevice);
   current_device = device;
   return cudaSuccess;
 }
@@ -155,14 +150,12 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
   return cudaSuccess;
 }
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr a, int device) {
-  if (!valid(device))
-    return failed(cudaErrorInvalidDevice);
+  if (!valid(device)) return failed(cudaErrorInvalidDevice);
   *value = attribute(a);
   return cudaSuccess;
 }
 cudaError_t cudaGetDeviceProperties_v2(cudaDeviceProp* p, int device) {
-  if (!valid(device))
-    return failed(cudaErrorInvalidDevice);
+  if (!valid(device)) return failed(cudaErrorInvalidDevice);
   memset(p, 0, sizeof *p);
   snprintf(p->name, sizeof p->name, "simulated CUDA device %d", device);
   memcpy(p->uuid.bytes, "cudasim-device-", 15);
@@ -198,30 +191,25 @@ cudaError_t cudaGetDeviceProperties_v2(cudaDeviceProp* p, int device) {
   return cudaSuccess;
 }
 cudaError_t cudaDeviceGetPCIBusId(char* id, int n, int device) {
-  if (!valid(device))
-    return failed(cudaErrorInvalidDevice);
+  if (!valid(device)) return failed(cudaErrorInvalidDevice);
   snprintf(id, n, "0000:%02x:00.0", device);
   return cudaSuccess;
 }
 cudaError_t cudaDeviceGetByPCIBusId(int* device, const char* id) {
   unsigned bus;
-  if (sscanf(id, "0000:%x:00.0", &bus) != 1 || !valid((int)bus))
-    return failed(cudaErrorInvalidDevice);
+  if (sscanf(id, "0000:%x:00.0", &bus) != 1 || !valid((int)bus)) return failed(cudaErrorInvalidDevice);
   *device = (int)bus;
   return cudaSuccess;
 }
 cudaError_t cudaDeviceCanAccessPeer(int* can, int device, int peer) {
-  if (!valid(device) || !valid(peer))
-    return failed(cudaErrorInvalidDevice);
+  if (!valid(device) || !valid(peer)) return failed(cudaErrorInvalidDevice);
   *can = device != peer;
   return cudaSuccess;
 }
 cudaError_t cudaDeviceEnablePeerAccess(int peer, unsigned flags) {
   CUDASIM_API;
-  if (!valid(peer) || peer == current_device)
-    return failed(cudaErrorInvalidDevice);
-  if (flags)
-    return failed(cudaErrorInvalidValue);
+  if (!valid(peer) || peer == current_device) return failed(cudaErrorInvalidDevice);
+  if (flags) return failed(cudaErrorInvalidValue);
   bool added = machine().devices[current_device].peers.insert(peer).second;
   return added ? cudaSuccess : failed(cudaErrorPeerAccessAlreadyEnabled);
 }
@@ -240,8 +228,7 @@ cudaError_t cudaDeviceSynchronize() {
   machine().counters.device_synchronizes++;
   machine().counters.synchronizes++;
   cudaError_t e;
-  if (take_fault(FAULT_SYNCHRONIZE, &e))
-    return failed(e);
+  if (take_fault(FAULT_SYNCHRONIZE, &e)) return failed(e);
   run_everything(current_device);
   return failed(machine().devices[current_device].sticky);
 }
@@ -250,7 +237,5 @@ cudaError_t cudaGetLastError() {
   last_error = cudaSuccess;
   return e ? e : machine().devices[current_device].sticky;
 }
-cudaError_t cudaPeekAtLastError() {
-  return last_error ? last_error : machine().devices[current_device].sticky;
-}
-} // extern "C"
+cudaError_t cudaPeekAtLastError() { return last_error ? last_error : machine().devices[current_device].sticky; }
+}  // extern "C"

@@ -20,8 +20,8 @@ using namespace cudasim;
 namespace cudasim {
 
 static const size_t PAGE = 4096;
-static const size_t ALIGNMENT = 256; // what cudaMalloc promises
-static const int POISON = 0xFF;      // NaN in every float format, -1 as an integer
+static const size_t ALIGNMENT = 256;  // what cudaMalloc promises
+static const int POISON = 0xFF;       // NaN in every float format, -1 as an integer
 // Poisoning commits memory; of very large blocks only both ends are poisoned.
 static const size_t POISON_LIMIT = size_t(64) << 20;
 
@@ -33,8 +33,7 @@ static size_t page_bytes(const Allocation& a) { return round_up(a.bytes, PAGE); 
 Allocation* find_allocation(uint64_t p) {
   auto& all = machine().allocations;
   auto it = all.upper_bound(p);
-  if (it == all.begin())
-    return nullptr;
+  if (it == all.begin()) return nullptr;
   Allocation& a = (--it)->second;
   return p < a.address + a.bytes ? &a : nullptr;
 }
@@ -54,19 +53,16 @@ cudaError_t allocate(int device, size_t bytes, void** p, bool counted) {
   Machine& m = machine();
   Device& d = m.devices[device];
   *p = nullptr;
-  if (bytes == 0)
-    return cudaSuccess;
-  if (bytes > d.memory_limit || d.memory_used + bytes > d.memory_limit)
-    return cudaErrorMemoryAllocation;
+  if (bytes == 0) return cudaSuccess;
+  if (bytes > d.memory_limit || d.memory_used + bytes > d.memory_limit) return cudaErrorMemoryAllocation;
   size_t pages = round_up(bytes, PAGE);
   uint64_t end_of_range = CUDASIM_DEVICE_BASE + (device + 1) * CUDASIM_DEVICE_SPAN;
   if (pages + PAGE > end_of_range - d.next_address) {
     fprintf(stderr, "cudasim: 2 TiB of device addresses are used up; start a new process\n");
     return cudaErrorMemoryAllocation;
   }
-  Allocation a{d.next_address + pages - round_up(bytes, ALIGNMENT), bytes, device,
-               ++m.allocation_number, counted};
-  if (mprotect(first_page(a), pages, PROT_READ | PROT_WRITE)) // ENOMEM: the kernel's limit of mappings
+  Allocation a{d.next_address + pages - round_up(bytes, ALIGNMENT), bytes, device, ++m.allocation_number, counted};
+  if (mprotect(first_page(a), pages, PROT_READ | PROT_WRITE))  // ENOMEM: the kernel's limit of mappings
     return cudaErrorMemoryAllocation;
   d.next_address += pages + PAGE;
   d.memory_used += bytes;
@@ -88,8 +84,7 @@ cudaError_t allocate(int device, size_t bytes, void** p, bool counted) {
 cudaError_t release(void* p) {
   Machine& m = machine();
   auto it = m.allocations.find((uint64_t)p);
-  if (it == m.allocations.end())
-    return cudaErrorInvalidValue; // also a double free
+  if (it == m.allocations.end()) return cudaErrorInvalidValue;  // also a double free
   Allocation a = it->second;
   cudasim_bounds_del(a.address);
   // Fresh PROT_NONE pages: gives the memory back and makes every later access fault.
@@ -102,7 +97,7 @@ cudaError_t release(void* p) {
   }
   m.allocations.erase(it);
   m.freed[a.address] = a;
-  if (m.freed.size() > 4096) // enough for a report on a recent use after free
+  if (m.freed.size() > 4096)  // enough for a report on a recent use after free
     m.freed.erase(m.freed.begin());
   return cudaSuccess;
 }
@@ -111,7 +106,7 @@ cudaError_t release(void* p) {
 // Lives in a range of its own that is mapped twice, so that kernels reach it too (engine.h).  Freed pages are given
 // back; addresses are used again only when the range is used up.
 static uint64_t next_pinned = CUDASIM_PINNED_BASE;
-static std::multimap<size_t, uint64_t> free_pinned; // by size
+static std::multimap<size_t, uint64_t> free_pinned;  // by size
 
 static void* allocate_pinned(size_t bytes) {
   size_t pages = round_up(bytes, PAGE);
@@ -121,8 +116,7 @@ static void* allocate_pinned(size_t bytes) {
     next_pinned += pages + PAGE;
   } else {
     auto it = free_pinned.lower_bound(pages);
-    if (it == free_pinned.end())
-      return nullptr;
+    if (it == free_pinned.end()) return nullptr;
     p = it->second;
     pages = it->first;
     free_pinned.erase(it);
@@ -154,8 +148,7 @@ static const char* describe(uint64_t p) {
     return text;
   }
   auto live = m.allocations.upper_bound(p);
-  if (live == m.allocations.begin())
-    return "in no allocation";
+  if (live == m.allocations.begin()) return "in no allocation";
   Allocation& a = (--live)->second;
   snprintf(text, sizeof text, "%lu bytes past the end of the %zu bytes allocated at 0x%lx (allocation number %lu)",
            p - a.address - a.bytes, a.bytes, a.address, a.number);
@@ -167,11 +160,10 @@ void reserve_address_space() {
     fprintf(stderr, "cudasim: %s\n", error);
     abort();
   }
-  if (cudasim_set_address_describer)
-    cudasim_set_address_describer(describe);
+  if (cudasim_set_address_describer) cudasim_set_address_describer(describe);
 }
 
-} // namespace cudasim
+}  // namespace cudasim
 
 extern "C" {
 // ---------------------------------------------------------------- sub-allocators
@@ -181,8 +173,7 @@ extern "C" {
 int cudasim_sub_range_add(uint64_t p, size_t n, void* stream) {
   std::lock_guard<std::mutex> guard(machine().lock);
   StreamPtr s = find_stream((cudaStream_t)stream);
-  if (!s || s->capture || !n || !inside_one_allocation((void*)p, n))
-    return -1;
+  if (!s || s->capture || !n || !inside_one_allocation((void*)p, n)) return -1;
   enqueue(s, [=] { cudasim_bounds_add(p, n); }, "declare sub-range");
   return 0;
 }
@@ -190,8 +181,7 @@ int cudasim_sub_range_add(uint64_t p, size_t n, void* stream) {
 int cudasim_sub_range_remove(uint64_t p, void* stream) {
   std::lock_guard<std::mutex> guard(machine().lock);
   StreamPtr s = find_stream((cudaStream_t)stream);
-  if (!s || s->capture)
-    return -1;
+  if (!s || s->capture) return -1;
   enqueue(s, [=] { cudasim_bounds_del_sub(p); }, "withdraw sub-range");
   return 0;
 }
@@ -199,34 +189,26 @@ int cudasim_sub_range_remove(uint64_t p, void* stream) {
 // ---------------------------------------------------------------- CUDA
 cudaError_t cudaMalloc(void** p, size_t bytes) {
   CUDASIM_API;
-  if (cudaError_t e = check_unsafe_call("cudaMalloc"))
-    return failed(e);
+  if (cudaError_t e = check_unsafe_call("cudaMalloc")) return failed(e);
   cudaError_t e;
-  if (take_fault(FAULT_MALLOC, &e))
-    return failed(e);
+  if (take_fault(FAULT_MALLOC, &e)) return failed(e);
   return failed(allocate(current_device, bytes, p));
 }
 cudaError_t cudaFree(void* p) {
   CUDASIM_API;
-  if (!p)
-    return cudaSuccess;
-  if (cudaError_t e = check_unsafe_call("cudaFree"))
-    return failed(e);
-  if (Allocation* a = find_allocation((uint64_t)p))
-    run_everything(a->device); // cudaFree waits for the device
+  if (!p) return cudaSuccess;
+  if (cudaError_t e = check_unsafe_call("cudaFree")) return failed(e);
+  if (Allocation* a = find_allocation((uint64_t)p)) run_everything(a->device);  // cudaFree waits for the device
   return failed(release(p));
 }
 cudaError_t cudaHostAlloc(void** p, size_t bytes, unsigned flags) {
   CUDASIM_API;
-  if (cudaError_t e = check_unsafe_call("cudaHostAlloc"))
-    return failed(e);
+  if (cudaError_t e = check_unsafe_call("cudaHostAlloc")) return failed(e);
   cudaError_t e;
-  if (take_fault(FAULT_HOST_ALLOC, &e))
-    return failed(e);
+  if (take_fault(FAULT_HOST_ALLOC, &e)) return failed(e);
   bytes = bytes ? bytes : 1;
   *p = allocate_pinned(bytes);
-  if (!*p)
-    return failed(cudaErrorMemoryAllocation);
+  if (!*p) return failed(cudaErrorMemoryAllocation);
   machine().pinned[(uint64_t)*p] = bytes;
   cudasim_bounds_add((uint64_t)*p, bytes);
   machine().counters.host_allocs++;
@@ -236,13 +218,10 @@ cudaError_t cudaHostAlloc(void** p, size_t bytes, unsigned flags) {
 cudaError_t cudaMallocHost(void** p, size_t bytes) { return cudaHostAlloc(p, bytes, cudaHostAllocDefault); }
 cudaError_t cudaFreeHost(void* p) {
   CUDASIM_API;
-  if (!p)
-    return cudaSuccess;
-  if (cudaError_t e = check_unsafe_call("cudaFreeHost"))
-    return failed(e);
+  if (!p) return cudaSuccess;
+  if (cudaError_t e = check_unsafe_call("cudaFreeHost")) return failed(e);
   auto it = machine().pinned.find((uint64_t)p);
-  if (it == machine().pinned.end() || !cudasim_is_pinned((uint64_t)p))
-    return failed(cudaErrorInvalidValue);
+  if (it == machine().pinned.end() || !cudasim_is_pinned((uint64_t)p)) return failed(cudaErrorInvalidValue);
   run_everything(-1);
   machine().counters.host_frees++;
   machine().counters.host_bytes_live -= it->second;
@@ -253,10 +232,8 @@ cudaError_t cudaFreeHost(void* p) {
 }
 cudaError_t cudaHostRegister(void* p, size_t bytes, unsigned flags) {
   CUDASIM_API;
-  if (!p || !bytes)
-    return failed(cudaErrorInvalidValue);
-  if (is_pinned(p))
-    return failed(cudaErrorHostMemoryAlreadyRegistered);
+  if (!p || !bytes) return failed(cudaErrorInvalidValue);
+  if (is_pinned(p)) return failed(cudaErrorHostMemoryAlreadyRegistered);
   machine().pinned[(uint64_t)p] = bytes;
   machine().counters.host_bytes_live += bytes;
   return cudaSuccess;
@@ -264,8 +241,7 @@ cudaError_t cudaHostRegister(void* p, size_t bytes, unsigned flags) {
 cudaError_t cudaHostUnregister(void* p) {
   CUDASIM_API;
   auto it = machine().pinned.find((uint64_t)p);
-  if (it == machine().pinned.end() || cudasim_is_pinned((uint64_t)p))
-    return failed(cudaErrorHostMemoryNotRegistered);
+  if (it == machine().pinned.end() || cudasim_is_pinned((uint64_t)p)) return failed(cudaErrorHostMemoryNotRegistered);
   run_everything(-1);
   machine().counters.host_bytes_live -= it->second;
   machine().pinned.erase(it);
@@ -296,4 +272,4 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* a, const void* p) {
   }
   return cudaSuccess;
 }
-} // extern "C"
+}  // extern "C"

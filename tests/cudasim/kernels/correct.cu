@@ -163,7 +163,8 @@ extern "C" __global__ void async_pipeline(const float4* x, float4* y, int n) {
   asm volatile("cp.async.commit_group;");
   for (int i = 0; i < n; i++) {
     if (i + 1 < n)
-      asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared_address(&s[(i + 1) & 1][t])), "l"(x + (i + 1) * 32 + t));
+      asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared_address(&s[(i + 1) & 1][t])),
+                   "l"(x + (i + 1) * 32 + t));
     asm volatile("cp.async.commit_group;");
     asm volatile("cp.async.wait_group 1;");
     __syncthreads();

@@ -119,7 +119,8 @@ extern "C" __global__ void counted_barrier_too_small(const float* x, float* y, i
 // ---------------------------------------------------------------- cp.async
 extern "C" __global__ void async_without_wait(const float4* x, float4* y, int n) {
   __shared__ float4 s[32];
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared_address(&s[threadIdx.x])), "l"(x + threadIdx.x));
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared_address(&s[threadIdx.x])),
+               "l"(x + threadIdx.x));
   asm volatile("cp.async.commit_group;");
   __syncthreads();
   y[threadIdx.x] = s[31 - threadIdx.x];
@@ -127,7 +128,8 @@ extern "C" __global__ void async_without_wait(const float4* x, float4* y, int n)
 extern "C" __global__ void async_waits_for_the_wrong_group(const float4* x, float4* y, int n) {
   __shared__ float4 s[2][32];
   for (int i = 0; i < 2; i++) {
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared_address(&s[i][threadIdx.x])), "l"(x + threadIdx.x));
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared_address(&s[i][threadIdx.x])),
+                 "l"(x + threadIdx.x));
     asm volatile("cp.async.commit_group;");
   }
   asm volatile("cp.async.wait_group 1;");
@@ -146,9 +148,7 @@ extern "C" __global__ void async_overwrites_what_is_read(const float4* x, float4
   y[t] = make_float4(v.x + s[t].x, v.y, v.z, v.w);
 }
 // ---------------------------------------------------------------- races in global memory
-extern "C" __global__ void histogram_without_atomic(const int* x, int* y, int n) {
-  y[x[threadIdx.x] & 3] += 1;
-}
+extern "C" __global__ void histogram_without_atomic(const int* x, int* y, int n) { y[x[threadIdx.x] & 3] += 1; }
 extern "C" __global__ void blocks_write_the_same(const float* x, float* y, int n) {
   y[threadIdx.x] = x[threadIdx.x] * blockIdx.x;
 }
@@ -201,7 +201,8 @@ extern "C" __global__ void mma_by_half_a_warp(float* y, int n) {
   if (threadIdx.x >= 16) return;
   float d0, d1, d2, d3;
   asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%4}, {%4}, {%5,%5,%5,%5};"
-               : "=f"(d0), "=f"(d1), "=f"(d2), "=f"(d3) : "r"(0), "f"(0.f));
+               : "=f"(d0), "=f"(d1), "=f"(d2), "=f"(d3)
+               : "r"(0), "f"(0.f));
   y[threadIdx.x] = d0 + d1 + d2 + d3;
 }
 extern "C" __global__ void waits_for_another_block(volatile int* y, int n) {
@@ -215,4 +216,6 @@ extern "C" __global__ void failed_assertion(float* y, int n) {
   if (threadIdx.x == 3) asm volatile("trap;");
   y[threadIdx.x] = 0;
 }
-extern "C" __global__ void dereferences_host_pointer(const float* x, float* y, int n) { y[threadIdx.x] = x[threadIdx.x]; }
+extern "C" __global__ void dereferences_host_pointer(const float* x, float* y, int n) {
+  y[threadIdx.x] = x[threadIdx.x];
+}
