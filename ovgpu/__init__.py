@@ -14,7 +14,7 @@ from ovgpu.version import get_version as get_version
 
 if TYPE_CHECKING:
     from ovgpu.execution.profiling import ProfilingInfo as ProfilingInfo
-    from ovgpu.frontends import convert_model as convert_model
+    from ovgpu.frontends.convert import convert_model as convert_model
     from ovgpu.frontends import save_model as save_model
     from ovgpu.frontends import serialize as serialize
     from ovgpu.graph.any import OVAny as OVAny
@@ -83,7 +83,7 @@ _HOMES = {
     "VASurfaceTensor": "ovgpu.inference.remote",
     "Version": "ovgpu.version",
     "compile_model": "ovgpu.inference.core",
-    "convert_model": "ovgpu.frontends",
+    "convert_model": "ovgpu.frontends.convert",
     "get_batch": "ovgpu.graph.model_editing",
     "save_model": "ovgpu.frontends",
     "serialize": "ovgpu.frontends",

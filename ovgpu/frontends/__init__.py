@@ -45,20 +45,6 @@ def read_model(model: Any, weights: Any = None, config: Mapping[str, Any] | None
     )
 
 
-def convert_model(input_model: Any, **options: Any) -> Model:
-    """A model from a file, as :func:`read_model` reads it; conversion of framework objects is not offered.
-
-    Raises TypeError for options and for objects that are no path, bytes or stream.
-    """
-    given = {name: value for name, value in options.items() if value not in (None, False)}
-    verbose = given.pop("verbose", None)
-    if given:
-        raise TypeError(
-            f"convert_model does not support {', '.join(sorted(given))} (verbose={verbose})"
-        )
-    return read_model(input_model)
-
-
 def save_model(model: Model, output_model: str | Path, compress_to_fp16: bool = True) -> None:
     """Write ``model`` as OpenVINO IR; see :func:`ovgpu.frontends.ir.save_model`."""
     from ovgpu.frontends.ir import save_model as save

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from ovgpu.frontends import convert_model, read_model, save_model
+from ovgpu.frontends import read_model, save_model
+from ovgpu.frontends.convert import convert_model
 from ovgpu.graph.model import Model
 
 

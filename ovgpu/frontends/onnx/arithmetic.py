@@ -128,8 +128,13 @@ def round_half_even(op: OnnxOp) -> Output:
     return make("round", op.input(0), "half_to_even")
 
 
-@translates("Identity", "Dropout", "OptionalGetElement")
-def identity(op: OnnxOp) -> Output | tuple[Output | None, ...]:
+@translates("Identity")
+def identity(op: OnnxOp) -> Output:
+    return make("identity", op.input(0))
+
+
+@translates("Dropout", "OptionalGetElement")
+def pass_through(op: OnnxOp) -> Output | tuple[Output | None, ...]:
     data = op.input(0)
     if op.output_count > 1 and op.wants(1):
         ones = make("broadcast", constant(True), shape_of(data))

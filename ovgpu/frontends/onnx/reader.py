@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ovgpu.frontends.onnx.functions import definition, has_definition, inline
+from ovgpu.frontends.onnx.functions import MAX_DEPTH, definition, has_definition, inline
 from ovgpu.frontends.onnx.translation import (
     ELEMENT_TYPES,
     Bound,
@@ -95,7 +95,11 @@ def read_onnx(source: str | os.PathLike[str] | bytes) -> Model:
         raise RuntimeError(f"The ONNX model cannot be parsed: {error}") from error
     if not proto.HasField("graph"):
         raise RuntimeError("The ONNX model holds no graph")
-    return ModelTranslator(proto, folder).translate()
+    try:
+        return ModelTranslator(proto, folder).translate()
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+        # What the translation takes for granted, a damaged file does not hold.
+        raise RuntimeError(f"The ONNX model is malformed: {error}") from error
 
 
 class ModelTranslator:
@@ -148,11 +152,14 @@ class ModelTranslator:
                 f"-- No conversion rule found for operations: {listed}"
             )
 
-    def _collect_missing(self, nodes: Any, missing: set[str]) -> None:
+    def _collect_missing(self, nodes: Any, missing: set[str], depth: int = 0) -> None:
         for node in nodes:
             domain = _domain(node)
             if (node.domain, node.op_type) in self.functions:
-                self._collect_missing(self.functions[node.domain, node.op_type].node, missing)
+                if depth > MAX_DEPTH:
+                    raise RuntimeError(f"The ONNX function '{node.op_type}' calls itself")
+                body = self.functions[node.domain, node.op_type].node
+                self._collect_missing(body, missing, depth + 1)
             elif not self._is_known(domain, node.op_type):
                 standard = f"{node.op_type}-{self.opset(domain)}"
                 missing.add(f"{domain}.{node.op_type}" if domain else standard)
@@ -331,13 +338,14 @@ class GraphTranslator:
             if name and isinstance(output, Sequence):
                 self.values[name] = output
             elif name and isinstance(output, Output):
-                self._name_result(node, name, output, len(outputs))
+                self._name_result(node, name, output)
 
-    def _name_result(self, node: NodeProto, name: str, output: Output, count: int) -> None:
+    def _name_result(self, node: NodeProto, name: str, output: Output) -> None:
         self.values[name] = output
-        given = name in self._results or not node.name
         if not isinstance(output.node, (Parameter, Constant)) or not output.node._friendly_name:
-            friendly = name if given and count == 1 else node.name or name
+            # The operation before an output of the model has the output's name.
+            outputs = [n for n in node.output if n in self._results]
+            friendly = outputs[-1] if outputs else node.name or name
             output.node.friendly_name = self.prefix + friendly
         if not self.prefix:
             output.tensor.add_names({name})
