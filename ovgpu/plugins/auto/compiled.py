@@ -271,8 +271,15 @@ class AutoJob(Job):
             return
         old, new = self.current, self._job_on(device)
         if self.has_state:
-            for source, target in zip(old.states, new.states):
-                target.set(source.get())
+            try:
+                values = [state.get() for state in old.states]
+            except Exception as error:
+                raise RuntimeError(
+                    f"The values of the variables are lost with {self._device}: reset the state to go on with "
+                    f"{device} ({error})"
+                ) from error
+            for value, target in zip(values, new.states):
+                target.set(value)
         self._device, self.current = device, new
 
     def run(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
