@@ -355,7 +355,12 @@ def scatter_elements_update(encoder: Encoder, op: Lowering) -> None:
         encoder.fill(op.scratch, 0, 4 * out.size)
     reduce(updates.pointer, scratch if mean else nothing, _REDUCTIONS[reduction])
     if mean:
-        arguments = [out.pointer, scratch, np.uint32(old_counts), np.uint32(out.size)]
+        arguments: list[Argument] = [
+            out.pointer,
+            scratch,
+            np.uint32(old_counts),
+            np.uint32(out.size),
+        ]
         _launch(encoder, source, "divide_by_counts", out.size, arguments)
 
 
