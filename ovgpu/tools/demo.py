@@ -48,6 +48,14 @@ def characters(model_path: Path) -> list[str]:
     return ["", *listed.splitlines(), " "]
 
 
+def check_pillow() -> None:
+    """Raise RuntimeError that says how to get Pillow when it is missing."""
+    if importlib.util.find_spec("PIL") is None:
+        raise RuntimeError(
+            "the demo draws and reads images with Pillow: pip install 'ovgpu[image]'"
+        )
+
+
 def draw(text: str) -> Any:
     """Black text on white, as a Pillow image."""
     from PIL import Image, ImageDraw, ImageFont
@@ -77,9 +85,10 @@ def decode(scores: np.ndarray, alphabet: list[str]) -> tuple[str, float]:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    path = find_model()
+    check_pillow()
     from PIL import Image
 
-    path = find_model()
     core = ov.Core()
     compiled = core.compile_model(core.read_model(path), arguments.device)
     image = Image.open(arguments.image) if arguments.image else draw(arguments.text)
