@@ -94,7 +94,7 @@ CHAINS = [
 ]
 
 
-@pytest.mark.gpu_sim(check=True)
+@pytest.mark.gpu_sim
 @pytest.mark.parametrize(("activations", "parameters"), CHAINS, ids=lambda x: "-".join(map(str, x)))
 def test_bias_and_activations(activations, parameters):
     for shape in ((2, 24), (33, 24)):
