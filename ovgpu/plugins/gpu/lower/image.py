@@ -267,8 +267,8 @@ def extract_image_patches(encoder: Encoder, op: Lowering) -> None:
     places = out.shape[2:]
     before = [0, 0]
     if attributes["auto_pad"] != "valid":
-        spans = [(p - 1) * s + (k - 1) * r + 1 for p, s, k, r in zip(places, strides, sizes, rates, strict=True)]  # fmt: skip
-        missing = [max(span - n, 0) for span, n in zip(spans, image.shape[2:], strict=True)]
+        windows = zip(places, strides, sizes, rates, image.shape[2:], strict=True)
+        missing = [max((p - 1) * s + (k - 1) * r + 1 - n, 0) for p, s, k, r, n in windows]
         upper = attributes["auto_pad"] == "same_upper"
         before = [m // 2 if upper else -(-m // 2) for m in missing]
     source = place_of(image)
@@ -281,7 +281,8 @@ def extract_image_patches(encoder: Encoder, op: Lowering) -> None:
     pairs = []
     for i in range(sizes[0]):
         for j in range(sizes[1]):
-            index, reads = [], []
+            index: list[slice] = []
+            reads: list[slice] = []
             for axis, offset in ((0, i * rates[0]), (1, j * rates[1])):
                 # Windows whose pixel at this offset lies in the image.
                 low = max(-(-(before[axis] - offset) // strides[axis]), 0)
@@ -290,7 +291,7 @@ def extract_image_patches(encoder: Encoder, op: Lowering) -> None:
                 start = low * strides[axis] + offset - before[axis]
                 index.append(slice(low, high))
                 reads.append(slice(start, start + (high - low) * strides[axis], strides[axis]))
-            to = target[(slice(None), i, j, slice(None), *index)]
+            to = target[:, i, j, :, index[0], index[1]]
             if to.size:
                 count = tuple(s.stop - s.start for s in index)
                 part = source[(slice(None), slice(None), *reads)]
