@@ -34,6 +34,8 @@ def attention(op: OnnxOp) -> tuple[Output | None, ...]:
         raise NotCovered("windows and the precision of softmax")
     query, key, value = (op.input(i) for i in range(3))
     flat = op.rank(0) == 3
+    if not flat and any(x.value.dims[1].is_dynamic for x in (query, key)):
+        raise NotCovered("groups of heads that are not known")
     if flat:
         counts = [op.attribute(name) for name in ("q_num_heads", "kv_num_heads")]
         query = split_heads(query, counts[0])

@@ -85,9 +85,20 @@ def split(op: OnnxOp) -> tuple[Output, ...]:
             size = -(-dimension.get_length() // count)  # the last part is smaller
             parts = [size] * (count - 1) + [dimension.get_length() - size * (count - 1)]
             lengths = constant(np.array(parts, np.int64))
+        elif op.has("num_outputs") and dimension is not None and dimension.is_dynamic:
+            lengths = _uneven(size_of(data, op.attribute("axis", 0)), count)
         else:
             return tuple(make_node("split", data, axis, count).outputs())
+    if lengths.value.shape.static_tuple() is None:  # the operator says how many there are
+        lengths = make("reshape", lengths, constant([op.output_count]), False)
     return tuple(make_node("variadic_split", data, axis, lengths).outputs())
+
+
+def _uneven(size: Output, count: int) -> Output:
+    """Lengths of ``count`` parts, all as long as the first but the last, which may be shorter."""
+    part = make("divide", add(size, constant([count - 1])), constant([count]))
+    last = make("subtract", size, make("multiply", part, constant([count - 1])))
+    return make("concat", [part] * (count - 1) + [last], 0)
 
 
 @translates("Slice")
@@ -102,14 +113,16 @@ def slice_by_attributes(op: OnnxOp) -> Output:
 def slice_by_inputs(op: OnnxOp) -> Output:
     starts, ends = op.input(1), op.input(2)
     count = starts.value.shape.static_tuple()
-    axes, steps = op.optional(3), op.optional(4)
-    if (axes is None or steps is None) and count is None:
-        raise RuntimeError("the number of starts is not known")
-    number = count[0] if count else 1
+    axes, steps, dtype = op.optional(3), op.optional(4), starts.value.type
+    if count is None:
+        many = size_of(starts, 0)
+        steps = make("broadcast", constant(1, dtype), many) if steps is None else steps
+        axes = convert(positions(many), dtype) if axes is None else axes
+        return make("slice", op.input(0), starts, ends, steps, axes)
     if steps is None:
-        steps = constant([1] * number, starts.value.type)
+        steps = constant([1] * count[0], dtype)
     if axes is None:
-        axes = constant(list(range(number)), starts.value.type)
+        axes = constant(list(range(count[0])), dtype)
     return make("slice", op.input(0), starts, ends, steps, axes)
 
 

@@ -341,3 +341,36 @@ def test_forms_that_are_not_supported_are_refused() -> None:
     proto = model_of("Attention", inputs, 1, num_heads=4, do_rotary=1)
     with pytest.raises(RuntimeError, match="Attention 'y0' cannot be converted: do_rotary"):
         ov.Core().read_model(proto.SerializeToString())
+
+
+def test_a_decoder_of_dynamic_lengths() -> None:
+    """One model, a prompt and then tokens one by one: each step's cache is the next one's past."""
+    inputs = [
+        *(normal(1, 1, 64), normal(1, 1, 32), normal(1, 1, 32)),
+        *(normal(1, 2, 1, 16), normal(1, 2, 1, 16)),
+        np.array([0], np.int32),
+        np.array(1, np.int32),
+        np.cos(_TABLE),
+        np.sin(_TABLE),
+    ]
+    proto = model_of(
+        *("GroupQueryAttention", inputs, 0b111, (7, 8)), num_heads=4, kv_num_heads=2, do_rotary=1
+    )
+    for position, axes in {0: (0, 1), 1: (0, 1), 2: (0, 1), 3: (0, 2), 4: (0, 2), 5: (0,)}.items():
+        for axis in axes:
+            dim = proto.graph.input[position].type.tensor_type.shape.dim[axis]
+            dim.dim_param = f"d{position}_{axis}"
+    session = onnxruntime.InferenceSession(proto.SerializeToString())
+    compiled = ov.Core().compile_model(ov.Core().read_model(proto.SerializeToString()), "CPU")
+    cache = [normal(2, 2, 0, 16)] * 2
+    total = 0
+    for length in (6, 1, 1, 1):
+        total += length
+        values = [normal(2, length, 64), normal(2, length, 32), normal(2, length, 32), *cache]
+        values += [np.full(2, total - 1, np.int32), np.array(total, np.int32)]
+        feeds = {f"x{i}": value for i, value in enumerate(values)}
+        wanted = session.run(None, feeds)
+        results = compiled(feeds)
+        for index, expected in enumerate(wanted):
+            np.testing.assert_allclose(results[index], expected, rtol=2e-4, atol=2e-4)
+        cache = [np.array(results[1]), np.array(results[2])]
