@@ -36,7 +36,7 @@ Bounds = list[tuple[int, int]]
 
 
 def cnn() -> tuple[ov.Model, Bounds]:
-    """Three convolutions, pooling, a resize to the input's size and a skip connection: f32 [1..2, 3, 16..64, 16..64]."""
+    """Convolutions, pooling, a resize to the input's size and a skip: f32 [1..2, 3, 16..64, 16..64]."""
     bounds = [(1, 2), (3, 3), (16, 64), (16, 64)]
     random = np.random.default_rng(0)
 
@@ -49,9 +49,7 @@ def cnn() -> tuple[ov.Model, Bounds]:
     x = ops.relu(ops.convolution(x, weights(16, 8, 3, 3), [2, 2], [1, 1], [1, 1], [1, 1]))
     x = ops.max_pool(x, [1, 1], [1, 1], [1, 1], [1, 1], [3, 3]).output(0)
     x = ops.convolution(x, weights(8, 16, 1, 1), [1, 1], [0, 0], [0, 0], [1, 1])
-    size = ops.slice(
-        ops.shape_of(data), np.array([2]), np.array([4]), np.array([1]), np.array([0])
-    )
+    size = ops.slice(ops.shape_of(data), np.array([2]), np.array([4]), np.array([1]), np.array([0]))
     x = ops.interpolate(x, size, "linear", "sizes", axes=np.array([2, 3]))
     x = ops.add(x, skip)
     return ov.Model([ops.reduce_mean(x, np.array([1]), False)], [data], "cnn"), bounds
