@@ -329,6 +329,21 @@ class Tensor:
             self.set_shape(source._dims)
         np.copyto(self._view, source._view)
 
+    # ---- for other libraries ----
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        """Share the memory by DLPack: ``numpy.from_dlpack(tensor)``, ``torch.from_dlpack(tensor)``.
+
+        Raises BufferError for types that DLPack consumers know no elements of: strings, bf16, and below 16 bits all but
+        integers of 8 bits and booleans.
+        """
+        if self._view.dtype != self._type.host_dtype or self._type.bitwidth < 8:
+            raise BufferError(f"Tensors of type {self._type.to_string()} have no DLPack form")
+        return self._view.__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """Host memory, as DLPack numbers it."""
+        return (1, 0)
+
     def __copy__(self) -> Tensor:
         copied = Tensor.empty(self._type, self._dims)
         np.copyto(copied._view, self._view)

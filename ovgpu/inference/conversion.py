@@ -11,8 +11,12 @@ import numpy.typing as npt
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.tensor import Tensor
 from ovgpu.inference.ports import PortSlot
+from ovgpu.inference.remote import RemoteTensor
 
 Array = npt.NDArray[Any]
+
+#: Device types of DLPack that CUDA kernels can read: CUDA memory and managed memory.
+DLPACK_CUDA = (2, 13)
 
 _ARRAY_LIKE = (np.ndarray, int, float, complex, np.number, np.bool_, str, bytes)
 
@@ -22,6 +26,14 @@ def as_array(value: Any) -> Array | None:
     if isinstance(value, _ARRAY_LIKE) or hasattr(value, "__array__"):
         return np.asarray(value)
     return None
+
+
+def exports_device_memory(value: Any) -> bool:
+    """Whether an object offers memory that numpy cannot read: of a CUDA device, by DLPack or its array interface."""
+    device = getattr(value, "__dlpack_device__", None)
+    if device is not None:
+        return int(device()[0]) in DLPACK_CUDA
+    return hasattr(value, "__cuda_array_interface__")
 
 
 def copy_into(tensor: Tensor, slot: PortSlot, array: Array) -> None:
@@ -91,8 +103,13 @@ def _common_view(tensor: Tensor, array: Array) -> tuple[Array, Array]:
     return target, array  # integers for float8: bit patterns
 
 
-def result_array(tensor: Tensor, share: bool, decode_strings: bool) -> Array:
-    """An output as users get it: a view of the tensor (``share``) or a copy; strings are always copied."""
+def result_array(tensor: Tensor, share: bool, decode_strings: bool) -> Any:
+    """An output as users get it: a view of the tensor (``share``) or a copy; strings are always copied.
+
+    An output in device memory is the tensor itself: it stays there until somebody copies it.
+    """
+    if isinstance(tensor, RemoteTensor):
+        return tensor
     if tensor.element_type is Type.string:
         if share:
             warnings.warn(

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ovgpu.graph.port import ConstOutput
 from ovgpu.graph.tensor import Tensor
-from ovgpu.inference.conversion import as_array, copy_into, shared_or_cast
+from ovgpu.inference.conversion import (
+    as_array,
+    copy_into,
+    exports_device_memory,
+    shared_or_cast,
+)
 from ovgpu.inference.ov_dict import OVDict
 from ovgpu.inference.ports import PortSlot, checked_index, out_of_range
 from ovgpu.inference.request_tensors import GET_INPUT_TENSOR, RequestTensors
 
+if TYPE_CHECKING:
+    from ovgpu.plugins.plugin import Job
+
 
 class RequestInputs(RequestTensors):
     """Binds a dict, a sequence or a single value to the inputs of a request."""
+
+    _job: Job
 
     def _bind(self, inputs: Any, share: bool) -> None:
         keys = self._ports.input_keys
@@ -35,7 +45,11 @@ class RequestInputs(RequestTensors):
                 self._bind_value(self._single_input(), None, inputs, share)
             self._bind_sequence(inputs, share)
         else:
-            if as_array(inputs) is None and not isinstance(inputs, Tensor):
+            if (
+                not isinstance(inputs, Tensor)
+                and not exports_device_memory(inputs)
+                and as_array(inputs) is None
+            ):
                 raise TypeError(f"Incompatible inputs of type: {type(inputs)}")
             self._bind_value(self._single_input(), None, inputs, share)
 
@@ -81,6 +95,13 @@ class RequestInputs(RequestTensors):
         elif isinstance(value, list):
             self._set_input(slot, Tensor(value))
             return
+        elif (
+            exports_device_memory(value)
+            and (tensor := self._job.wrap(value, slot.type)) is not None
+        ):
+            slot.check_input(tensor)
+            self._displaced.setdefault(index, self._inputs[index])
+            self._inputs[index] = tensor
         else:
             array = as_array(value)
             if array is None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ovgpu.execution.profiling import ProfilingInfo
+    from ovgpu.graph.element_type import Type
     from ovgpu.graph.model import Model
     from ovgpu.graph.port import ConstOutput
     from ovgpu.graph.tensor import Tensor
@@ -131,6 +132,12 @@ class Job(ABC):
     @abstractmethod
     def cancel(self) -> None:
         """Ask the running inference to stop as soon as it can; it then ends with :class:`InferenceCancelled`."""
+
+    def wrap(self, value: Any, element_type: Type) -> Tensor | None:
+        """A tensor over device memory that ``value`` exports (CuPy arrays, DLPack, the CUDA array interface), for an
+        input of ``element_type``; None when this device cannot read it. Work of this job is ordered after the
+        producer's."""
+        return None
 
     @property
     @abstractmethod

@@ -154,8 +154,8 @@ class CompiledGpu(CompiledPlugin):
         raise RuntimeError(f"Unsupported property: {name}")
 
     def _memory_statistics(self) -> dict[str, int]:
-        """Bytes of device memory for weights, one arena, all arenas, variables; of pinned memory for staging; the number
-        of jobs; arena blocks allocated since compilation."""
+        """Bytes of device memory for weights, one arena, all arenas and variables; of pinned memory for staging;
+        the number of jobs; arena blocks allocated since compilation."""
         executors = [job.executor for job in list(self._jobs)]
         arenas = [e.arena_bytes for e in executors]
         return {

@@ -56,7 +56,8 @@ class DeviceContext:
             except module.cuda.memory.OutOfMemoryError as error:
                 free, total = module.cuda.runtime.memGetInfo()
                 raise OutOfDeviceMemory(
-                    f"GPU.{self.index} has not enough memory: {nbytes:,} bytes were asked for, {free:,} of {total:,} are free"
+                    f"GPU.{self.index} has not enough memory: {nbytes:,} bytes were asked for, "
+                    f"{free:,} of {total:,} are free"
                 ) from error
 
     def free_bytes(self) -> int:

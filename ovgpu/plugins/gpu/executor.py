@@ -25,7 +25,7 @@ from ovgpu.plugins.gpu.registry import DeviceTensor
 from ovgpu.plugins.gpu.segment import GpuSegment, plan_gpu_segment
 from ovgpu.plugins.gpu.staging import Replan, Staging
 from ovgpu.plugins.gpu.state import DeviceState
-from ovgpu.plugins.gpu.transfers import Transfers
+from ovgpu.plugins.gpu.transfers import Transfers, variable_of
 from ovgpu.plugins.plugin import InferenceCancelled
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ Results = list[np.ndarray | None]
 class GpuExecutor(Transfers):
     """One job's plans, memory and stream. Used by one inference at a time.
 
-    Inputs are host arrays in the host dtypes of their types, or CuPy arrays; ``targets`` holds for each output None, or an
-    object with ``resized(shape)`` that gives the CuPy array to fill.
+    Inputs are host arrays in the host dtypes of their types, or CuPy arrays; ``targets`` holds for each output
+    None, or an object with ``resized(shape)`` that gives the CuPy array to fill.
     """
 
     def __init__(self, compiled: CompiledGpu) -> None:
@@ -148,7 +148,7 @@ class GpuExecutor(Transfers):
         return len(self._graphs)
 
     def release_memory(self) -> None:
-        """Free arena, staging and plans, when the running inference has ended if there is one; the next makes them anew."""
+        """Free arena, staging and plans, after the running inference if there is one; the next makes them anew."""
         if not self._in_use.acquire(blocking=False):
             self._release_when_idle = True
             return
@@ -179,7 +179,7 @@ class GpuExecutor(Transfers):
         """Output values of one instruction for the values known while planning; None when data is needed."""
         name = instruction.node.get_type_name()
         if name == "ReadValue":
-            state = self.states[instruction.node.variable_id]  # type: ignore[attr-defined]
+            state = self.states[variable_of(instruction)]
             shape = state.shape
             if shape is None and instruction.inputs:
                 return (Value(state.type, values[instruction.inputs[0]].shape),)
@@ -216,8 +216,8 @@ class GpuExecutor(Transfers):
     ) -> Callable[[], Results] | None:
         """Enqueue an inference without waiting for it, when a plan without host work exists for these shapes.
 
-        Returns the function that waits for the end and returns the results (call it exactly once), or None when there is no such
-        plan and :meth:`run` must do it. Raises as :meth:`run`.
+        Returns the function that waits for the end and returns the results (call it exactly once), or None when there
+        is no such plan and :meth:`run` must do it. Raises as :meth:`run`.
         """
         segment = self._roots.get(self._key(inputs, targets))
         if (
@@ -358,7 +358,7 @@ class GpuExecutor(Transfers):
             return  # the capture was invalidated, which is why it is abandoned
 
     def _run_timed(self, segment: GpuSegment) -> None:
-        """Run record by record and add up what each instruction takes: device time by events, host work by the clock."""
+        """Run and add up what each instruction takes: device time by events, host work by the clock."""
         module = cupy()
         timed: list[tuple[int, Any, Any]] = []
         for record in segment.records:
@@ -433,7 +433,8 @@ class GpuExecutor(Transfers):
     def prepare(self) -> None:
         """Plan at the upper bounds: allocates what inferences need, and compiles the kernels.
 
-        Does nothing for a model whose inputs have no upper bounds, and when the operations do not take all bounds together.
+        Does nothing for a model whose inputs have no upper bounds.
+        Raises OutOfDeviceMemory; RuntimeError when the operations do not take all bounds together.
         """
         shapes = [self.program.tensors[n].value.upper_sizes for n in self.program.inputs]
         bounds = [self.program.tensors[n].bound for n in self.program.inputs]
@@ -483,7 +484,7 @@ class GpuExecutor(Transfers):
     def _classify(
         self, segment: GpuSegment, instruction: Instruction, arrays: Sequence[np.ndarray]
     ) -> None:
-        """Find out whether the shapes after a boundary follow from few values, or the operation itself must run here."""
+        """Find out whether shapes after a boundary follow from few values, or the operation must run here."""
         segment.deciding, segment.runs_boundary = (), True
         if instruction.bodies:
             return

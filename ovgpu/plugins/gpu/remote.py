@@ -1,4 +1,4 @@
-"""Device memory in users' hands: remote contexts and tensors, CuPy arrays, and what exports DLPack or the CUDA array interface."""
+"""Device memory in users' hands: remote contexts and tensors, and arrays of CuPy and other libraries."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ from ovgpu.graph.any import OVAny
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.shape import Shape
 from ovgpu.graph.tensor import Tensor
+from ovgpu.inference.conversion import exports_device_memory
 from ovgpu.inference.remote import RemoteContext, RemoteTensor
 from ovgpu.plugins.gpu.context import DeviceContext, from_storage, to_storage
 from ovgpu.plugins.gpu.device import cupy
-
-#: Device types of DLPack that CUDA kernels can read: CUDA memory and managed memory.
-_DLPACK_CUDA = (2, 13)
 
 
 class GpuRemoteContext(RemoteContext):
@@ -43,8 +41,8 @@ class GpuRemoteContext(RemoteContext):
     ) -> RemoteTensor:
         """Allocate device memory, or share an array's: ``properties={"MEM_HANDLE": array}``.
 
-        ``array`` is a CuPy array or exports ``__dlpack__`` or ``__cuda_array_interface__``, C-contiguous, and has as many
-        bytes as the tensor.
+        ``array`` is a CuPy array or exports ``__dlpack__`` or ``__cuda_array_interface__``, is C-contiguous, and has
+        as many bytes as the tensor.
 
         Raises RuntimeError when the memory cannot be shared, or not be allocated.
         """
@@ -54,7 +52,7 @@ class GpuRemoteContext(RemoteContext):
             if handle is None:
                 return GpuRemoteTensor.allocated(self._context, type, dims)
             array = _as_cupy(handle, cupy().cuda.get_current_stream())
-            return GpuRemoteTensor.over(self._context, type, dims, array)
+            return GpuRemoteTensor.sharing(self._context, type, dims, array)
 
     def create_host_tensor(self, type: Type, shape: Shape) -> Tensor:
         """Pinned host memory, which the device copies without a detour."""
@@ -82,10 +80,10 @@ class GpuRemoteTensor(RemoteTensor):
         module = cupy()
         nbytes = element_type.storage_bytes(math.prod(dims))
         array = module.ndarray((nbytes,), np.uint8, context.allocate(nbytes))
-        return cls.over(context, element_type, dims, array)
+        return cls.sharing(context, element_type, dims, array)
 
     @classmethod
-    def over(
+    def sharing(
         cls, context: DeviceContext, element_type: Type, dims: tuple[int, ...], array: Any
     ) -> GpuRemoteTensor:
         """A tensor over a C-contiguous CuPy array. Raises RuntimeError when its size or device does not fit."""
@@ -156,22 +154,31 @@ class GpuRemoteTensor(RemoteTensor):
                 cupy().cuda.runtime.memcpy(self.array.data.ptr, data.ctypes.data, data.nbytes, 1)
 
     def copy_to(self, target_tensor: Tensor) -> None:
-        if isinstance(target_tensor, GpuRemoteTensor):
-            target_tensor.copy_from(self)
-            return
-        if target_tensor.element_type is not self._type:
-            raise RuntimeError("Tensor element types are not equal.")
-        target_tensor.assign_host(self.host_array())
+        if isinstance(target_tensor, Tensor):
+            target_tensor._receive(self)
+        else:
+            super().copy_to(target_tensor)  # which says what is wrong
 
-    def copy_from(self, source_tensor: Tensor) -> None:  # type: ignore[override]
-        if source_tensor.element_type is not self._type:
-            raise RuntimeError("Tensor element types are not equal.")
-        if not isinstance(source_tensor, GpuRemoteTensor):
-            self.assign_host(source_tensor.host_array())
-            return
-        self.set_shape(source_tensor._dims)
-        with self._context.activate():
-            cupy().copyto(self.array, source_tensor.array)
+    def _receive(self, source: Tensor) -> None:
+        if source.element_type is not self._type:
+            raise RuntimeError(
+                "Tensor element types are not equal. "
+                f"(src: {source.element_type.to_string()} != dst: {self._type.to_string()})"
+            )
+        self.set_shape(source.dims)
+        if isinstance(source, GpuRemoteTensor):
+            with self._context.activate():
+                cupy().copyto(self.array, source.array)
+        else:
+            self.assign_host(source.host_array())
+
+    def is_continuous(self) -> bool:
+        return bool(self.array.flags.c_contiguous)
+
+    @property
+    def _view(self) -> Any:  # type: ignore[override]
+        """What a host tensor copies from: the elements as they would lie in one."""
+        return Tensor.from_host(self.host_array(), self._type)._view
 
     # ---- for other libraries ----------------------------------------------------------------------------------------
     def __dlpack__(self, **kwargs: Any) -> Any:
@@ -185,13 +192,6 @@ class GpuRemoteTensor(RemoteTensor):
         return self.array.__cuda_array_interface__
 
 
-def is_device_memory(value: Any) -> bool:
-    """Whether an object exports memory of a CUDA device."""
-    if hasattr(value, "__dlpack_device__"):
-        return int(value.__dlpack_device__()[0]) in _DLPACK_CUDA
-    return hasattr(value, "__cuda_array_interface__")
-
-
 def wrap_device_memory(
     value: Any, element_type: Type, context: DeviceContext, stream: Any
 ) -> GpuRemoteTensor | None:
@@ -200,7 +200,7 @@ def wrap_device_memory(
     Work on ``stream`` is ordered after what the producer says it has enqueued.
     Raises RuntimeError for memory of another device, and for types that have no elements of whole bytes.
     """
-    if not is_device_memory(value):
+    if not exports_device_memory(value):
         return None
     if element_type.bitwidth < 8:
         raise RuntimeError(
@@ -225,7 +225,9 @@ def _as_cupy(value: Any, stream: Any) -> Any:
     producer = described.pop("stream", None)
     if producer is not None and int(producer) != stream.ptr:
         # 1 and 2 stand for the legacy and the per-thread default stream; CUDA takes these numbers as handles.
-        stream.wait_event(module.cuda.ExternalStream(int(producer)).record())
+        event = module.cuda.Event(disable_timing=True)
+        module.cuda.runtime.eventRecord(event.ptr, int(producer))
+        stream.wait_event(event)
     return module.asarray(_Described(value, described))
 
 

@@ -1,8 +1,8 @@
 """Plans of the GPU: segments of records, planned once for each set of shapes.
 
-As on the CPU a plan is a chain of segments that ends where shapes depend on data. What differs: tensors are dense blocks of
-device memory at fixed addresses, shape arithmetic never reaches the device, and an operation without a lowering (or whose
-lowering does not take its shapes) runs on the host, with its copies.
+As on the CPU a plan is a chain of segments that ends where shapes depend on data. What differs: tensors are dense
+blocks of device memory at fixed addresses, shape arithmetic never reaches the device, and an operation without a
+lowering (or whose lowering does not take its shapes) runs on the host, with its copies.
 """
 
 from __future__ import annotations
@@ -309,7 +309,7 @@ class GpuSegmentPlanner:
 
 
 def _is_settled(value: Value) -> bool:
-    """Whether compilation found out all that there is: small tensors may be shape arithmetic of sizes known only now."""
+    """Whether compilation found out all there is: small tensors may be arithmetic on sizes known only now."""
     shape = value.shape.static_tuple()
     if shape is None:
         return False

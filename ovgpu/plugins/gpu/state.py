@@ -21,9 +21,9 @@ from ovgpu.plugins.plugin import State
 class DeviceState(State):
     """One variable: two buffers that change roles with each inference that succeeds.
 
-    ReadValue reads one buffer, Assign writes the other, and the host turns them round when the inference has ended. So a
-    failed inference leaves the old value whatever it had already written, and no value is copied to commit it. Plans hold
-    the addresses of one of the two roles: :attr:`key` is part of what they are looked up by.
+    ReadValue reads one buffer, Assign writes the other, and the host turns them round when the inference has ended. So
+    a failed inference leaves the old value whatever it had already written, and no value is copied to commit it. Plans
+    hold the addresses of one of the two roles: :attr:`key` is part of what they are looked up by.
 
     Args:
         before_move: called before buffers are replaced: waits for work that uses them and drops plans that point there.
@@ -120,7 +120,8 @@ class DeviceState(State):
         shape = tuple(value.shape)
         if not self.partial_shape.compatible(PartialShape(list(shape))):
             raise RuntimeError(
-                f"Can not clone with new dims. The state '{self.name}' has shape {self.partial_shape}, got {list(shape)}"
+                f"Can not clone with new dims. The state '{self.name}' has shape {self.partial_shape}, "
+                f"got {list(shape)}"
             )
         data = to_storage(value.host_array(), self.storage)
         with self._context.activate():

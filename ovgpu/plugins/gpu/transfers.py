@@ -1,4 +1,4 @@
-"""Records of the executor itself: copies between the host and the arena, variables, operations that the host computes."""
+"""Records of the executor itself: copies between host and arena, variables, operations that the host computes."""
 
 from __future__ import annotations
 
@@ -41,6 +41,11 @@ def view_of(tensor: DeviceTensor, owner: Any) -> Any:
     memory = module.cuda.UnownedMemory(tensor.address, max(tensor.nbytes, 1), owner)
     pointer = module.cuda.MemoryPointer(memory, 0)
     return module.ndarray(tensor.shape, tensor.storage.host_dtype, pointer)
+
+
+def variable_of(instruction: Instruction) -> str:
+    """Name of the variable that a ReadValue or Assign is about."""
+    return str(instruction.node.attributes["variable_id"])
 
 
 class Transfers:
@@ -175,7 +180,7 @@ class Transfers:
     def encode_assign(
         self, encoder: Encoder, segment: GpuSegment, instruction: Instruction, source: DeviceTensor
     ) -> None:
-        state = self.states[instruction.node.variable_id]  # type: ignore[attr-defined]
+        state = self.states[variable_of(instruction)]
         if state.reserve(source.nbytes, self._bound(instruction.inputs[0])):
             raise Replan
         segment.assigned[state.name] = source.shape
@@ -188,7 +193,7 @@ class Transfers:
         inputs: Sequence[DeviceTensor],
         out: DeviceTensor,
     ) -> None:
-        state = self.states[instruction.node.variable_id]  # type: ignore[attr-defined]
+        state = self.states[variable_of(instruction)]
         if state.shape is not None:
             encoder.copy(out.address, state.current, out.nbytes)
         elif inputs:
@@ -218,7 +223,7 @@ class Transfers:
         encoder.host("host", run)
 
     def _host_array(self, number: int, tensor: DeviceTensor, stream: int) -> np.ndarray:
-        """A tensor's elements on the host, in the host dtype of its type; waits for the stream unless they are known."""
+        """A tensor's elements on the host, in the host dtype of its type; waits unless they are known."""
         constant = self.program.tensors[number].constant
         known = constant if constant is not None else tensor.known
         if known is not None:

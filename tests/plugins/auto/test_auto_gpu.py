@@ -81,7 +81,7 @@ def test_variables_move_to_the_gpu(gate):
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("start", [False, True], ids=["infer", "start_async"])
 def test_lost_gpu(gpu_problems, start):
-    """The inference that fails on the GPU is repeated on the CPU, with one warning that says why; so go all later ones."""
+    """The inference that fails on the GPU is repeated on the CPU, with a warning that says why; so are later ones."""
     compiled = compile_auto(dense([4, 8]))
     requests = [compiled.create_infer_request() for _ in range(4)]
     for request in requests:
@@ -125,7 +125,9 @@ def test_variables_of_a_lost_gpu(gpu_problems):
 def test_gpu_that_cannot_compile(cudasim):
     cudasim.set_memory_limit(1 << 20)
     try:
-        with pytest.warns(RuntimeWarning, match="gives up GPU, which could not compile.*not enough memory"):
+        with pytest.warns(
+            RuntimeWarning, match="gives up GPU, which could not compile.*not enough memory"
+        ):
             compiled = compile_auto(dense([1 << 16, 8]), "AUTO:GPU,CPU")
         assert compiled.get_property("EXECUTION_DEVICES") == ["CPU"]
     finally:
@@ -133,7 +135,10 @@ def test_gpu_that_cannot_compile(cudasim):
 
 
 @pytest.mark.gpu_sim
-@pytest.mark.parametrize(("device", "serves"), [("AUTO:GPU.1,CPU", "GPU.1"), ("AUTO:-GPU", "CPU"), ("AUTO:CPU,GPU", "CPU")])
+@pytest.mark.parametrize(
+    ("device", "serves"),
+    [("AUTO:GPU.1,CPU", "GPU.1"), ("AUTO:-GPU", "CPU"), ("AUTO:CPU,GPU", "CPU")],
+)
 def test_lists_of_devices(device, serves):
     compiled = compile_auto(dense([4, 8]), device)
     assert compiled.get_property("EXECUTION_DEVICES") == [serves]
@@ -166,7 +171,9 @@ for name in ("GPU", "GPU.0"):
 
 def test_without_cupy():
     """AUTO warns once and runs on the CPU; a pinned GPU raises; both say what to install."""
-    ended = subprocess.run([sys.executable, "-c", WITHOUT_CUPY], capture_output=True, text=True, check=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", WITHOUT_CUPY], capture_output=True, text=True, check=True
+    )
     warned, *raised = ended.stdout.strip().splitlines()
     assert warned.startswith("AUTO does not use GPU but CPU")
     assert "pip install 'ovgpu[cuda12]'" in warned

@@ -83,7 +83,7 @@ def test_shape_arithmetic_never_reaches_the_device(cudasim):
 
 
 def test_first_inference_inside_bounds_allocates_nothing(cudasim):
-    """Compiling a bounded model plans at the bounds; the first requests of its job find all memory and kernels there."""
+    """Compiling a bounded model plans at the bounds; its first inferences find all memory and kernels."""
     request = compile_gpu(dense([(1, 6), 8])).create_infer_request()
     with cudasim.counting() as grown:
         for rows in (3, 1, 6):

@@ -41,7 +41,7 @@ POINTS = ("malloc", "host_alloc", "launch", "copy", "synchronize", "graph_launch
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("point", POINTS)
 def test_nth_call_fails_once(gpu_problems, model, point):
-    """The nth call fails, for each n up to the last one; the request that had it raises or is right, the others are right."""
+    """The nth call fails, for many n: the request that had it raises or is right, the others are right."""
     build, inputs = MODELS[model]
     reference = cpu_request(build())
     expected = [reference.infer(values) for values in inputs]
@@ -50,24 +50,24 @@ def test_nth_call_fails_once(gpu_problems, model, point):
     for nth in range(1, 12):
         request = compiled.create_infer_request()
         gpu_problems.inject_fault(point, nth, code)
-        failures = 0
+        texts: list[str] = []
         for values, want in zip(inputs, expected, strict=True):
             try:
                 result = request.infer(values)
             except RuntimeError as error:
-                failures += 1
-                assert "GPU.0" in str(error)
+                texts.append(str(error))
             else:
                 assert_same(result, want)
         gpu_problems.inject_fault(point, 0)
-        assert failures <= 1, nth
+        assert len(texts) <= 1, nth
+        assert all("GPU.0" in text for text in texts)
         for values, want in zip(inputs, expected, strict=True):
             assert_same(request.infer(values), want)
 
 
 @pytest.mark.parametrize("nth", range(1, 6))
 def test_compilation_without_memory(gpu_problems, nth):
-    """CuPy's pool asks twice, so one failed call is not noticed; a device that is full is, and the text says by how much."""
+    """CuPy's pool asks twice, so one failed call is not noticed."""
     gpu_problems.inject_fault("malloc", nth, gpu_problems.MEMORY_ALLOCATION)
     compiled = compile_gpu(dense([4, 8]))
     assert_same(compiled([reals(4, 8)]), cpu_request(dense([4, 8])).infer([reals(4, 8)]))
@@ -161,16 +161,16 @@ def test_device_is_lost_under_running_jobs(gpu_problems, build, after):
         if index == after:
             gpu_problems.lose_device(0)
         request.start_async([value])
-    lost = 0
+    texts: list[str] = []
     for request, want in zip(requests, expected, strict=True):
         try:
             request.wait()
         except RuntimeError as error:
-            lost += 1
-            assert "GPU.0" in str(error)
+            texts.append(str(error))
         else:
             assert_same(request.results, want)
-    assert lost
+    assert texts
+    assert all("GPU.0" in text for text in texts)
     for request, value in zip(requests, values, strict=True):
         with pytest.raises(RuntimeError, match="device is lost"):
             request.infer([value])
