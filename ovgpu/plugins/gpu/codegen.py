@@ -1,8 +1,9 @@
 """Generated elementwise kernels: an expression over broadcast tensors becomes one CUDA kernel.
 
 A single operation and a fused cluster take the same path. Each operation has one formula, a function of
-``kernels/formulas.cuh``; the table below says which and how its arguments are typed. The text depends on formulas and element types
-alone, never on shapes, so that a new shape compiles nothing and CuPy's disk cache serves the text across processes.
+``kernels/formulas.cuh``; the table below says which and how its arguments are typed. The text depends on formulas
+and element types alone, never on shapes, so that a new shape compiles nothing and CuPy's disk cache serves the text
+across processes.
 """
 
 from __future__ import annotations
@@ -45,12 +46,35 @@ STORAGE_NAMES: dict[Type, str] = {
     Type.u64: "unsigned long long",
     Type.boolean: "boolean_t",
 }
+#: Types that are converted, not computed with: stored one a byte, and packed (inputs only).
+FLOAT8_NAMES: dict[Type, str] = {
+    Type.f8e4m3: "f8e4m3_t",
+    Type.f8e5m2: "f8e5m2_t",
+    Type.f8e8m0: "f8e8m0_t",
+}
+PACKED_NAMES: dict[Type, str] = {
+    t: f"{t.to_string()}_t"
+    for t in (Type.u1, Type.u2, Type.u3, Type.u4, Type.u6, Type.i4, Type.nf4, Type.f4e2m1)
+}
 _ARITHMETIC_NAMES = {
     **STORAGE_NAMES,
+    **dict.fromkeys(FLOAT8_NAMES, "float"),
+    **dict.fromkeys(PACKED_NAMES, "unsigned char"),
+    Type.i4: "signed char",
+    Type.nf4: "float",
+    Type.f4e2m1: "float",
     Type.f16: "float",
     Type.bf16: "float",
     Type.boolean: "bool",
 }
+
+
+def _storage_name(element_type: Type) -> str:
+    """C++ name of what a pointer to elements points at."""
+    if element_type in PACKED_NAMES:
+        return "unsigned char"
+    return STORAGE_NAMES.get(element_type) or FLOAT8_NAMES[element_type]
+
 
 #: How a formula's type T follows from its arguments and result, and what integers mean to it:
 #: ``same``: T is the result's type; ``rounded``/``truncated``: real functions, integers are computed in double and
@@ -193,30 +217,39 @@ def emit(
     lanes = _lanes([*inputs, *output_types])
     name = f"elementwise_{'_'.join(dict.fromkeys(e.formula for e in expressions))}"[:60]
     count = len(inputs)
-    pointers = [f"const {STORAGE_NAMES[t]}* i{k}" for k, t in enumerate(inputs)]
-    pointers += [f"{STORAGE_NAMES[t]}* o{k}" for k, t in enumerate(output_types)]
+    pointers = [f"const {_storage_name(t)}* i{k}" for k, t in enumerate(inputs)]
+    pointers += [f"{_storage_name(t)}* o{k}" for k, t in enumerate(output_types)]
     passed = [f"i{k}" for k in range(count)] + [f"o{k}" for k in range(len(outputs))]
 
     body: list[str] = []
     for k, t in enumerate(inputs):
-        body.append(f"  {STORAGE_NAMES[t]} a{k}[V];")
-        body.append(f"  load_lanes<V>(i{k} + at[{k}], g.inner_stride >> {k} & 1, a{k});")
-    body += [f"  {STORAGE_NAMES[t]} r{k}[V];" for k, t in enumerate(output_types)]
+        moves = f"g.inner_stride >> {k} & 1"
+        if t in PACKED_NAMES:
+            body.append(f"  {PACKED_NAMES[t]}::type a{k}[V];")
+            body.append(f"  load_packed<{PACKED_NAMES[t]}>(i{k}, at[{k}], {moves}, a{k});")
+        else:
+            body.append(f"  {_storage_name(t)} a{k}[V];")
+            body.append(f"  load_lanes<V>(i{k} + at[{k}], {moves}, a{k});")
+    body += [f"  {_storage_name(t)} r{k}[V];" for k, t in enumerate(output_types)]
     body += ["#pragma unroll", "  for (int e = 0; e < V; e++) {"]
     for k, t in enumerate(inputs):
-        body.append(f"    const {_ARITHMETIC_NAMES[t]} v{k} = unpack(a{k}[e]);")
+        value = f"a{k}[e]" if t in PACKED_NAMES else f"unpack(a{k}[e])"
+        body.append(f"    const {_ARITHMETIC_NAMES[t]} v{k} = {value};")
     for k, expression in enumerate(expressions, count):
         call = _call(expression, [types[i] for i in expression.operands])
         body.append(f"    const {_ARITHMETIC_NAMES[expression.type]} v{k} = {call};")
-    for k, value in enumerate(outputs):
-        body.append(f"    r{k}[e] = pack<{STORAGE_NAMES[types[value]]}>(v{value});")
+    for k, index in enumerate(outputs):
+        body.append(f"    r{k}[e] = pack<{_storage_name(types[index])}>(v{index});")
     body.append("  }")
     body += [f"  store_vector<V>(o{k} + out, r{k});" for k in range(len(outputs))]
 
     signature = ", ".join(pointers)
+    narrow = any(t in PACKED_NAMES or t in FLOAT8_NAMES for t in types)
+    headers = ['#include "packed.cuh"'] if narrow else []
     text = "\n".join(
         [
             '#include "elementwise.cuh"',
+            *headers,
             f"typedef Geometry<{count}> Shape;",
             "template <int V>",
             "static __device__ __forceinline__ void compute(const Shape& g, unsigned out,",
@@ -255,9 +288,22 @@ def emit(
 
 
 def _lanes(types: Sequence[Type]) -> int:
-    """Elements a thread handles at once: 16 bytes of the narrowest type, at most 32 bytes of the widest."""
-    sizes = [t.size for t in types]
+    """Elements a thread handles at once: 16 bytes of the narrowest type, at most 32 bytes of the widest.
+
+    Of packed types at least 8, which are whole groups of bytes in all of them.
+    """
+    sizes = [t.size for t in types if t not in PACKED_NAMES]
+    if len(sizes) < len(types):
+        return max(8, min(16, 32 // max(sizes)))
     return max(1, min(16 // min(sizes), 32 // max(sizes)))
+
+
+def _vector_alignment(element_type: Type, lanes: int) -> int:
+    """What addresses of vectors must be multiples of."""
+    size = lanes * element_type.bitwidth // 8
+    if element_type in PACKED_NAMES:
+        return size if size & (size - 1) == 0 else 1  # odd sizes are read byte by byte
+    return min(16, size)
 
 
 # ---- geometry -------------------------------------------------------------------------------------------------------
@@ -381,7 +427,7 @@ def _launch_box(
             rest = [size, *shape[1:]] if size > 1 or len(shape) == 1 else shape[1:]
             steps = strides if len(rest) == len(shape) else [s[1:] for s in strides]
             moved = [
-                address + start * step[0] * t.size
+                address + start * step[0] * t.bitwidth // 8
                 for address, step, t in zip(inputs, strides, kernel.inputs, strict=True)
             ]
             written = [
@@ -412,9 +458,9 @@ def _vectors(
     for address, steps, t in zip(inputs, strides, kernel.inputs, strict=True):
         if steps[-1] == 0:
             continue
-        if address % min(16, lanes * t.size) or any(step % lanes for step in steps[:-1]):
+        if address % _vector_alignment(t, lanes) or any(step % lanes for step in steps[:-1]):
             return False
     return all(
-        address % min(16, lanes * t.size) == 0
+        address % _vector_alignment(t, lanes) == 0
         for address, t in zip(outputs, kernel.outputs, strict=True)
     )

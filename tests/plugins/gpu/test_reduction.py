@@ -101,6 +101,28 @@ def test_few_outputs_take_two_passes(monkeypatch):
             compare(name, [numbers(shape), over(axes)], 1, constant=(1,), keep_dims=False)
 
 
+@pytest.mark.gpu_sim(check=[False, True])
+def test_cumulative_sums():
+    shapes = [
+        ((7,), 0),
+        ((3, 700), 1),
+        ((3, 256), -1),
+        ((5, 6, 7), 1),
+        ((4, 3), 0),
+        ((2, 0), 1),
+        ((2, 1), 1),
+    ]
+    for shape, axis in shapes:
+        for exclusive in (False, True):
+            for reverse in (False, True):
+                compare("CumSum", [numbers(shape), np.array(axis, np.int64)], 3, constant=(1,),
+                        exclusive=exclusive, reverse=reverse)  # fmt: skip
+    whole = np.random.default_rng(0).integers(-50, 100, (3, 300))
+    for dtype in (np.int64, np.int32, np.int8):
+        compare("CumSum", [whole.astype(dtype), np.array(1, np.int64)], 3, constant=(1,))
+    compare("CumSum", [numbers((2, 40)), np.array(1, np.int64)], 3, Type.f16, constant=(1,))
+
+
 def test_neighbouring_dimensions_merge():
     split = split_axes((2, 3, 4, 5), (2, 3))
     assert (split.kept, split.gone, split.inner_gone) == (((6, 20),), ((20, 1),), True)

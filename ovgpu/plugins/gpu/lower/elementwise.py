@@ -13,7 +13,7 @@ from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
 from ovgpu.ops.broadcasting import pdpd_start
 from ovgpu.plugins.gpu import codegen
-from ovgpu.plugins.gpu.codegen import STORAGE_NAMES, Expression
+from ovgpu.plugins.gpu.codegen import FLOAT8_NAMES, PACKED_NAMES, STORAGE_NAMES, Expression
 from ovgpu.plugins.gpu.encoder import Encoder
 from ovgpu.plugins.gpu.registry import Lowering, lowers
 
@@ -170,12 +170,29 @@ def _shape_of(value: Value) -> tuple[int, ...]:
     return shape
 
 
+def types_fit(description: Elementwise, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
+    """Whether kernels compute with these element types; conversions know more of them."""
+    if description.formula == "convert":
+        readable = inputs[0].type in _READABLE
+        # Packed elements are found by their number, so the start of a part must not lie inside a byte.
+        whole = (
+            inputs[0].type not in PACKED_NAMES
+            or math.prod(_shape_of(inputs[0])) <= codegen.LARGEST_LAUNCH
+        )
+        return readable and whole and outputs[0].type in _WRITABLE
+    return all(value.type in STORAGE_NAMES for value in (*inputs, *outputs))
+
+
+_WRITABLE = frozenset(STORAGE_NAMES) | frozenset(FLOAT8_NAMES)
+_READABLE = _WRITABLE | frozenset(PACKED_NAMES)
+
+
 def accepts_elementwise(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
     """Types that kernels compute with, and shapes of at most :data:`codegen.MAX_RANK` dimensions after merging."""
     description = describe(node)
     if description is None:
         return False
-    if any(t.type not in STORAGE_NAMES for t in (*inputs, *outputs)):
+    if not types_fit(description, inputs, outputs):
         return False
     shapes = [_shape_of(inputs[i]) for i in operand_inputs(node, description)]
     output = _shape_of(outputs[0])

@@ -1,4 +1,4 @@
-"""Reductions over any axes."""
+"""Reductions over any axes, and cumulative sums."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ovgpu.graph.element_type import Type
 from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
 from ovgpu.ops.reduction import normal_axes
-from ovgpu.plugins.gpu.axes import Split, power_of_two, reduced_record, split_axes
+from ovgpu.plugins.gpu.axes import LARGEST_COUNT, Split, power_of_two, reduced_record, split_axes
 from ovgpu.plugins.gpu.codegen import STORAGE_NAMES
-from ovgpu.plugins.gpu.encoder import LARGEST_GRID, Encoder
+from ovgpu.plugins.gpu.encoder import LARGEST_GRID, THREADS, Encoder, blocks_for
 from ovgpu.plugins.gpu.registry import Lowering, lowers
 
 #: Struct of reduction.cuh for each operation.
@@ -153,3 +153,34 @@ def reduce_into(
     if slices > 1:
         arguments = [pointers[2], pointers[1], *map(np.uint32, (outputs, slices, split.count))]
         encoder.launch(text, f"{name}_partial", -(-outputs // 8), (32, 8), arguments)
+
+
+# ---- cumulative sums ------------------------------------------------------------------------------------------------
+def accepts_cum_sum(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
+    """A known axis; a type that kernels compute with; rows that 31 bits count."""
+    shape = inputs[0].shape.static_tuple()
+    if not shape or inputs[0].type not in STORAGE_NAMES or inputs[1].ints() is None:
+        return False
+    return inputs[0].type is not Type.boolean and math.prod(shape) <= LARGEST_COUNT
+
+
+@lowers("CumSum", accepts=accepts_cum_sum, known_inputs=(1,))
+def lower_cum_sum(encoder: Encoder, op: Lowering) -> None:
+    """A block scans a row; rows that lie apart have a thread each, neighbours side by side."""
+    x, output = op.input(0), op.outputs[0]
+    if not x.size:
+        return
+    known = op.input(1).known
+    assert known is not None
+    (axis,) = normal_axes(known.reshape(-1).tolist(), len(x.shape), "CumSum")
+    length, inner = x.shape[axis], math.prod(x.shape[axis + 1 :])
+    rows = x.size // length
+    text = f'#include "cumsum.cuh"\nCUMULATIVE_SUM(cum_sum, {STORAGE_NAMES[x.storage]})\n'
+    arguments = [
+        x.pointer, output.pointer, *map(np.uint32, (rows, length, inner)),
+        np.int32(op.attributes["exclusive"]), np.int32(op.attributes["reverse"]),
+    ]  # fmt: skip
+    if inner == 1:
+        encoder.launch(text, "cum_sum_rows", min(rows, LARGEST_GRID), THREADS, arguments)
+    else:
+        encoder.launch(text, "cum_sum_columns", blocks_for(rows), THREADS, arguments)

@@ -1,0 +1,162 @@
+// Element types of at most 8 bits as they lie in memory: the order of constants and tensors (ovgpu/graph/packing.py).
+#pragma once
+#include "types.cuh"
+
+// ---- 8-bit floats (OCP OFP8 and MX) ----------------------------------------------------------------------------------
+struct f8e4m3_t {
+  unsigned char bits;
+};
+struct f8e5m2_t {
+  unsigned char bits;
+};
+struct f8e8m0_t {
+  unsigned char bits;
+};
+template <> struct Arithmetic<f8e4m3_t> { typedef float type; };
+template <> struct Arithmetic<f8e5m2_t> { typedef float type; };
+template <> struct Arithmetic<f8e8m0_t> { typedef float type; };
+
+// Without infinity; the largest code is NaN.
+__device__ __forceinline__ float unpack(f8e4m3_t x) {
+  const unsigned size = x.bits & 0x7f, sign = unsigned(x.bits & 0x80) << 24;
+  const float small = float(size) * 0.001953125f;  // steps of 2^-9
+  const float normal = __uint_as_float((size << 20) + (120u << 23));
+  const float value = size == 0x7f ? not_a_number() : size < 8 ? small : normal;
+  return __uint_as_float(__float_as_uint(value) | sign);
+}
+// The upper half of an f16.
+__device__ __forceinline__ float unpack(f8e5m2_t x) {
+  half_t wide;
+  wide.bits = (unsigned short)(x.bits << 8);
+  return unpack(wide);
+}
+// A power of two without sign; 0 stands for 2^-127.
+__device__ __forceinline__ float unpack(f8e8m0_t x) {
+  return __uint_as_float(x.bits == 255 ? 0x7fffffffu : x.bits == 0 ? 0x400000u : unsigned(x.bits) << 23);
+}
+
+// The nearest code, ties to even; `overflow` for what rounds to more than `largest`, and for infinity.
+__device__ __forceinline__ unsigned char encode_float8(float x, int mantissa, int bias, unsigned largest,
+                                                       unsigned overflow) {
+  const unsigned bits = __float_as_uint(x) & 0x7fffffff, sign = __float_as_uint(x) >> 24 & 0x80;
+  if (x != x) return (unsigned char)(sign | 0x7f);
+  unsigned code;
+  if (bits >> 23 < unsigned(128 - bias)) {  // below the normal numbers: multiples of the smallest one
+    code = unsigned(rintf(__uint_as_float(bits) * __uint_as_float(unsigned(126 + bias + mantissa) << 23)));
+  } else {
+    const int dropped = 23 - mantissa;
+    const unsigned rounded = bits + (1u << (dropped - 1)) - 1 + (bits >> dropped & 1);
+    code = (rounded >> dropped) - (unsigned(127 - bias) << mantissa);
+  }
+  return (unsigned char)(sign | (code > largest ? overflow : code));
+}
+template <> struct Packer<f8e4m3_t> {
+  static __device__ __forceinline__ f8e4m3_t pack(float x) { return {encode_float8(x, 3, 7, 0x7e, 0x7f)}; }
+};
+template <> struct Packer<f8e5m2_t> {
+  static __device__ __forceinline__ f8e5m2_t pack(float x) { return {encode_float8(x, 2, 15, 0x7b, 0x7c)}; }
+};
+// The exponent, rounded by the fraction, ties to even; the smallest power for what is not positive.
+template <> struct Packer<f8e8m0_t> {
+  static __device__ __forceinline__ f8e8m0_t pack(float x) {
+    const unsigned bits = __float_as_uint(x), exponent = bits >> 23 & 0xff, fraction = bits & 0x7fffff;
+    if (x != x) return {255};
+    if (bits >> 31 || bits == 0) return {0};
+    const unsigned code = exponent + (fraction > 0x400000 || (fraction == 0x400000 && (exponent & 1)));
+    return {(unsigned char)(code > 254 ? 254 : code)};
+  }
+};
+
+// ---- types below 8 bits ----------------------------------------------------------------------------------------------
+// bits, type of the values, and the value of element n.
+struct u1_t {
+  typedef unsigned char type;
+  static constexpr int bits = 1;
+  static __device__ __forceinline__ type at(const unsigned char* p, unsigned n) { return p[n / 8] >> (7 - n % 8) & 1; }
+};
+struct u2_t {
+  typedef unsigned char type;
+  static constexpr int bits = 2;
+  static __device__ __forceinline__ type at(const unsigned char* p, unsigned n) { return p[n / 4] >> (n % 4 * 2) & 3; }
+};
+struct u4_t {
+  typedef unsigned char type;
+  static constexpr int bits = 4;
+  static __device__ __forceinline__ type at(const unsigned char* p, unsigned n) { return p[n / 2] >> (n % 2 * 4) & 15; }
+};
+struct i4_t {
+  typedef signed char type;
+  static constexpr int bits = 4;
+  static __device__ __forceinline__ type at(const unsigned char* p, unsigned n) {
+    return (signed char)((u4_t::at(p, n) ^ 8) - 8);
+  }
+};
+// Groups of 8 values in 3 bytes: low two bits of values 0-3, of values 4-7, then all top bits, each from the high end.
+struct u3_t {
+  typedef unsigned char type;
+  static constexpr int bits = 3;
+  static __device__ __forceinline__ type at(const unsigned char* p, unsigned n) {
+    const unsigned char* group = p + n / 8 * 3;
+    const unsigned i = n % 8;
+    return (group[i / 4] >> (6 - i % 4 * 2) & 3) | (group[2] >> (7 - i) & 1) << 2;
+  }
+};
+// Groups of 4 values in 3 bytes: low nibbles of values 0 and 1, of values 2 and 3, then all 2-bit tops, each from the high end.
+struct u6_t {
+  typedef unsigned char type;
+  static constexpr int bits = 6;
+  static __device__ __forceinline__ type at(const unsigned char* p, unsigned n) {
+    const unsigned char* group = p + n / 4 * 3;
+    const unsigned i = n % 4;
+    return (group[i / 2] >> (4 - i % 2 * 4) & 15) | (group[2] >> (6 - i * 2) & 3) << 4;
+  }
+};
+// Quantiles of the normal distribution, scaled to [-1, 1] (Dettmers et al., "QLoRA", 2023). In global memory: lanes that read
+// different entries of constant memory wait for each other.
+static __device__ const float nf4_numbers[16] = {
+    -1.0f,                -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f,
+    -0.28444138169288635f, -0.18477343022823334f, -0.09105003625154495f, 0.0f,
+    0.07958029955625534f, 0.16093020141124725f, 0.24611230194568634f, 0.33791524171829224f,
+    0.44070982933044434f, 0.5626170039176941f,  0.7229568362236023f,  1.0f};
+struct nf4_t {
+  typedef float type;
+  static constexpr int bits = 4;
+  static __device__ __forceinline__ type at(const unsigned char* p, unsigned n) { return nf4_numbers[u4_t::at(p, n)]; }
+};
+// 0, 0.5, 1, 1.5, 2, 3, 4, 6 and a sign (OCP MX).
+struct f4e2m1_t {
+  typedef float type;
+  static constexpr int bits = 4;
+  static __device__ __forceinline__ type at(const unsigned char* p, unsigned n) {
+    const unsigned code = u4_t::at(p, n), size = code & 7;
+    const unsigned value = size == 0 ? 0 : size == 1 ? 0x3f000000u : (size << 22) + (126u << 23);
+    return __uint_as_float(value | code >> 3 << 31);
+  }
+};
+
+// V values from element `offset` on (a multiple of V, which makes whole groups), or V times that one.
+template <class P, int V>
+__device__ __forceinline__ void load_packed(const unsigned char* source, unsigned offset, bool moves,
+                                            typename P::type (&target)[V]) {
+  if constexpr (V == 1) {
+    target[0] = P::at(source, offset);
+  } else {
+    if (!moves) {
+      const typename P::type x = P::at(source, offset);
+#pragma unroll
+      for (int e = 0; e < V; e++) target[e] = x;
+      return;
+    }
+    constexpr int bytes = V * P::bits / 8;
+    const unsigned char* first = source + (unsigned long long)offset * P::bits / 8;
+    unsigned char part[bytes];
+    if constexpr ((bytes & (bytes - 1)) == 0) {
+      load_vector<bytes>(first, part);
+    } else {
+#pragma unroll
+      for (int i = 0; i < bytes; i++) part[i] = first[i];
+    }
+#pragma unroll
+    for (int e = 0; e < V; e++) target[e] = P::at(part, e);
+  }
+}
