@@ -1,6 +1,7 @@
 // Products of matrices with batches, any transposition, bias and activation: tiled, and for a few rows.
 #include "epilogue.cuh"
 #include "storage.cuh"
+#include "store_results.cuh"
 #include "tile_product.cuh"
 
 constexpr int LARGEST_BATCH_RANK = 6;
@@ -25,40 +26,6 @@ __device__ __forceinline__ void move_to_batch(const MatmulShape& s, int batch, c
     b += index * s.b_batch[axis];
   }
 }
-
-struct StoreResults {
-  Element* out;
-  Accumulator* partial;  // where sums over a slice of k go, else null
-  const Element* bias;
-  int bias_row_step, bias_step, vector, m, n, first_row, first_column;
-
-  __device__ __forceinline__ void operator()(int row, int column, const Accumulator* sums) const {
-    row += first_row;
-    column += first_column;
-    if (row >= m || column >= n) return;
-    long long at = static_cast<long long>(row) * n + column;
-    if (partial) {
-#pragma unroll
-      for (int j = 0; j < 4; j++)
-        if (column + j < n) partial[at + j] = sums[j];
-      return;
-    }
-    Accumulator results[4];
-#pragma unroll
-    for (int j = 0; j < 4; j++) {
-      Accumulator x = sums[j];
-      if (bias && column + j < n) x += widen(bias[row * bias_row_step + (column + j) * bias_step]);
-      results[j] = ACTIVATE(x);
-    }
-    if (vector && column + 4 <= n) {
-      store_four(out + at, results);
-    } else {
-#pragma unroll
-      for (int j = 0; j < 4; j++)
-        if (column + j < n) out[at + j] = narrow(results[j]);
-    }
-  }
-};
 
 template <int ROWS, int COLUMNS, int DEPTH, int ROWS_EACH, int COLUMNS_EACH>
 __device__ __forceinline__ void matmul_tiles(const Element* a, const Element* b, const Element* bias, Element* out,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.value import Value
 from ovgpu.ops.convolution import convolution, group_convolution
 from ovgpu.ops.declaration import op
@@ -83,3 +84,23 @@ def layer_norm(data: Value, gamma: Value, beta: Value, *, epsilon: float) -> Val
     Ba, Kiros and Hinton, "Layer Normalization" (2016).
     """
     return Value(data.type, data.shape)
+
+
+@op("CompressedMatMul", "1", factory="", domain="ovgpu")
+def compressed_matmul(
+    data: Value, weights: Value, scale: Value, zero_point: Value | None = None
+) -> Value:
+    """MatMul-1(data, ((weights - zero_point) * scale) as [O, I], transpose_b=True), with packed weights.
+
+    Args:
+        data: [..., I], real.
+        weights: [O, I] or [O, groups, group] of u4, i4, nf4, u8 or i8; I = groups * group.
+        scale: [O, groups], real.
+        zero_point: [O, groups], real: what the code of zero is; 0 when absent.
+
+    Returns:
+        [..., O] of the type of ``data``.
+    """
+    if data.rank is None:
+        return Value(data.type, data.shape)
+    return Value(data.type, PartialShape.of([*data.dims[:-1], weights.dims[0]]))

@@ -11,9 +11,11 @@ from ovgpu.passes.batch_norm import decompose_batch_norm
 from ovgpu.passes.constant_folding import fold_constants
 from ovgpu.passes.layer_fusion import fuse_layers
 from ovgpu.passes.layer_norm import fuse_layer_norm
+from ovgpu.plugins.gpu.compressed import keep_weights_packed
 
 #: Passes in order. Each edits the model in place and leaves it valid.
 PASSES: Sequence[Callable[[Model], object]] = (
+    keep_weights_packed,  # before folding, which would unpack them
     partial(fold_constants, exact=False),
     decompose_batch_norm,
     restore_activations,

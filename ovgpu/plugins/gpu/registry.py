@@ -24,6 +24,7 @@ FAMILIES = (
     "movement",
     "reduction",
     "matmul",
+    "compressed",
     "convolution",
     "pooling",
     "normalization",

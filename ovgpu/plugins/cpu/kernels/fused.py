@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ovgpu.graph.element_conversion import NF4_NUMBERS
+from ovgpu.graph.element_type import Type
 from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
 from ovgpu.plugins.cpu.kernels.convolution import (
@@ -31,6 +33,7 @@ CHUNK = 1 << 16
 _InPlace = Callable[..., None]
 
 _ZERO, _HALF, _ONE, _THREE, _SIX = (np.float32(x) for x in (0, 0.5, 1, 3, 6))
+_SIXTH = np.float32(1 / 6)
 
 
 class _Buffers(threading.local):
@@ -87,9 +90,10 @@ def _hsigmoid(block: np.ndarray) -> None:
 
 
 def _hswish(x: np.ndarray, buffer: np.ndarray) -> None:
-    np.add(x, _THREE, out=buffer)
-    np.clip(buffer, _ZERO, _SIX, out=buffer)
-    np.divide(buffer, _SIX, out=buffer)
+    # x / 6 + 1 / 2 has the roundings of OpenVINO's convolutions; min(max(0, x + 3), 6) / 6 differs in the last bit.
+    np.multiply(x, _SIXTH, out=buffer)
+    np.add(buffer, _HALF, out=buffer)
+    np.clip(buffer, _ZERO, _ONE, out=buffer)
     np.multiply(x, buffer, out=x)
 
 
@@ -298,3 +302,27 @@ def bind_layer_norm(call: Call) -> Step:
         np.add(out, beta, out=out)
 
     return run
+
+
+@binder("CompressedMatMul")
+def bind_compressed_matmul(call: Call) -> Step:
+    data, weights, scale, zero_point = [*call.inputs, None][:4]
+    assert data is not None
+    assert weights is not None
+    assert scale is not None
+    out = call.outputs[0]
+
+    def unpack() -> np.ndarray:
+        """Weights as [I, O]."""
+        codes = weights.reshape(*scale.shape, -1)
+        if call.node.input_value(1).value.type is Type.nf4:
+            numbers = NF4_NUMBERS[codes]
+        else:
+            numbers = codes.astype(np.float32)
+        if zero_point is not None:
+            numbers = numbers - zero_point[..., None].astype(np.float32)
+        numbers = numbers * scale[..., None].astype(np.float32)
+        return np.ascontiguousarray(numbers.reshape(len(weights), -1).T.astype(out.dtype))
+
+    constant = call.prepared("unpacked", unpack) if all(call.constant[1:]) else None
+    return lambda: np.matmul(data, unpack() if constant is None else constant, out=out)

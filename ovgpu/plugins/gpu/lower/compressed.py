@@ -1,0 +1,85 @@
+"""Products with weights that stay packed in device memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ovgpu.graph.element_type import Type
+from ovgpu.graph.node import Node
+from ovgpu.graph.value import Value
+from ovgpu.plugins.gpu.compressed import PACKED_TYPES
+from ovgpu.plugins.gpu.encoder import Encoder, blocks_for
+from ovgpu.plugins.gpu.lower.matmul import FEW_ROWS
+from ovgpu.plugins.gpu.registry import Lowering, lowers
+from ovgpu.plugins.gpu.variants import variant
+
+#: Memory of a kernel argument ``CompressedShape`` (kernels/compressed_matmul.cu).
+_SHAPE = np.dtype(
+    [
+        ("m", "i4"),
+        ("n", "i4"),
+        ("k", "i4"),
+        ("group", "i4"),
+        ("groups", "i4"),
+        ("dense_loads", "i4"),
+        ("data_vector", "i4"),
+        ("packed_fours", "i4"),
+        ("out_vector", "i4"),
+    ]
+)
+
+
+def _accepts(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
+    return (
+        outputs[0].type in (Type.f32, Type.f16, Type.bf16)
+        and inputs[1].type in PACKED_TYPES
+        and all(v.type in (Type.f32, Type.f16, Type.bf16) for v in inputs[2:])
+    )
+
+
+@lowers("CompressedMatMul", accepts=_accepts)
+def lower_compressed_matmul(encoder: Encoder, op: Lowering) -> None:
+    data, weights, scale = (op.input(i) for i in range(3))
+    zero_point = op.inputs[3] if len(op.inputs) > 3 else None
+    out = op.outputs[0]
+    if not out.size:
+        return
+    rows, columns, depth = out.size // out.shape[-1], out.shape[-1], data.shape[-1]
+    groups = math.prod(scale.shape[1:])
+    group = max(depth // groups, 1)
+    bits, itemsize = weights.storage.bitwidth, data.storage.size
+    per_load, four = 128 // bits, 4 * itemsize
+    shape = np.zeros(1, _SHAPE)
+    values = {
+        "m": rows,
+        "n": columns,
+        "k": depth,
+        "group": group,
+        "groups": groups,
+        "dense_loads": depth % per_load == 0
+        and group % per_load == 0
+        and weights.address % 16 == 0
+        and data.address % four == 0,
+        "data_vector": depth % 4 == 0 and data.address % four == 0,
+        "packed_fours": depth % 4 == 0 and group % 4 == 0 and weights.address % 4 == 0,
+        "out_vector": columns % 4 == 0 and out.address % four == 0,
+    }
+    for name, value in values.items():
+        shape[name] = value
+    macro = f"WEIGHTS_{weights.storage.to_string().upper()}"
+    source = variant("compressed_matmul.cu", data.storage, macros=[macro])
+    tensors = (data, weights, scale, zero_point, None, out)
+    arguments = [np.uint64(t.address if t else 0) for t in tensors]
+    if rows <= FEW_ROWS:
+        count = 1 if rows == 1 else 4
+        grid = (blocks_for(columns, 8), -(-rows // count))
+        encoder.launch(source, f"compressed_rows_{count}", grid, 256, [*arguments, shape])
+        return
+    tiles = -(-rows // 64) * -(-columns // 64)
+    edge = 64 if rows > 32 and tiles >= encoder.multiprocessors else 32
+    grid = (-(-rows // edge) * -(-columns // edge), 1)
+    threads = (edge // 4) ** 2
+    encoder.launch(source, f"compressed_{edge}x{edge}", grid, threads, [*arguments, shape])
