@@ -61,6 +61,15 @@ def _group_count(
     return 1, filters[0], filters[1], tuple(filters[2:])
 
 
+def feeds_quantization(node: Node) -> bool:
+    """Whether a FakeQuantize reads the result, where the last bit decides between two levels.
+
+    Sums are then rounded as in OpenVINO's kernels: one fused multiply-add after the other, by tap and input channel.
+    """
+    readers = node.output(0).get_target_inputs()
+    return any(reader.get_node().get_type_name() == "FakeQuantize" for reader in readers)
+
+
 def _compute_itemsize(value: Value) -> int:
     return max(value.type.host_dtype.itemsize, 4 if value.type.is_real() else 1)
 
@@ -80,7 +89,8 @@ def convolution_scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[V
     columns = aligned(max(min(row * out[0] * out[2], IM2COL_BYTES), row))
     group_row = math.prod(out[3:]) * out[1] * itemsize
     products = aligned(group_row * out[0] * out[2]) if groups > 1 else 0
-    depthwise = aligned(max(DEPTHWISE_BYTES, group_row)) if groups == data[1] else 0
+    wide = 2 if feeds_quantization(node) else 1
+    depthwise = wide * aligned(max(DEPTHWISE_BYTES, group_row)) if groups == data[1] else 0
     wino = 0
     if (
         groups == 1
@@ -294,7 +304,8 @@ def _bind_depthwise(
     blocks = row_blocks(batch, geometry.counts[0], row_bytes, DEPTHWISE_BYTES)
     result = dense.reshape(*dense.shape[:-2], width)
     largest = max(result[b].size for b in blocks)
-    scratch = carver.take((largest,), data.dtype)
+    fused = feeds_quantization(call.node) and data.dtype == np.float32
+    scratch = carver.take((largest,), np.dtype(np.float64) if fused else data.dtype)
     jobs = [_depthwise_block(rows, result[b], b, geometry, channels, scratch) for b in blocks]
     repeat = geometry.counts[-1]
 
@@ -316,8 +327,9 @@ def _bind_depthwise(
         for views, out, temporary in jobs:
             np.multiply(views[0], taps[0], out=out)
             for view, weight in zip(views[1:], taps[1:]):
-                np.multiply(view, weight, out=temporary)
-                np.add(out, temporary, out=out)
+                # In float64 the product is exact, and storing the sum rounds once: a fused multiply-add.
+                np.multiply(view, weight, out=temporary, dtype=temporary.dtype)
+                np.add(out, temporary, out=out, casting="same_kind")
             if wide_bias is not None:
                 np.add(out, wide_bias, out=out)
             if activation is not None:

@@ -15,6 +15,9 @@ from ovgpu.plugins.cpu.registry import Call, Step, binder, kernel
 
 _LARGEST = {"f8e4m3": 448.0, "f8e5m2": 57344.0}
 
+#: Channels whose zero points differ by less share the first one in a convolution of OpenVINO, in levels.
+_SAME_SHIFT = 1e-4
+
 
 def _wide_scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> int:
     """Room for the output in float64."""
@@ -31,23 +34,50 @@ def bind_fake_quantize(call: Call) -> Step:
     exact = out.dtype.kind == "f"
     wide = call.scratch.view(np.float64)[: out.size].reshape(out.shape)
     level = out if exact else np.empty(out.shape)
-    steps = level.dtype.type(call.attributes["levels"] - 1)
+    number = level.dtype.type
+    steps = number(call.attributes["levels"] - 1)
+    by_channel = limits[0].size > 1
+    separately = by_channel and _follows_convolution(call.node)
 
     def run() -> None:
         input_low, input_high, output_low, output_high = limits
-        # Each rounding as OpenVINO's CPU device has it, a fused multiply-add at the end: whether a value just at the
-        # middle of two levels goes up or down, and all that later layers make of it, depends on the last bit.
-        scale = steps / (input_high - input_low)
-        np.multiply(x, scale, out=level)
-        np.subtract(level, input_low * scale, out=level)
+        # Each rounding as OpenVINO's CPU device has it: whether a value near the middle of two levels goes up or down,
+        # and all that later layers make of it, depends on the last bit. float64 and one rounding at the end stand for a
+        # fused multiply-add.
+        span = input_high - input_low
+        scale = steps / span
+        if not by_channel:
+            shift = -input_low * steps / span
+        elif not separately:
+            shift = -input_low * scale
+        else:
+            shift = -input_low * steps / span
+            if np.ptp(shift) < _SAME_SHIFT:
+                shift = shift.reshape(-1)[0]
+        low, high = np.minimum(input_low, input_high), np.maximum(input_low, input_high)
+        np.clip(x, low, high, out=level)
+        if separately:
+            np.multiply(level, scale, out=level)
+            np.add(level, shift, out=level)
+        else:
+            np.multiply(level, scale, out=wide, dtype=np.float64)
+            np.add(wide, shift, out=level, casting="same_kind")
         np.rint(level, out=level)
-        np.multiply(level, (output_high - output_low) / steps, out=wide, dtype=np.float64)
+        step = (output_high - output_low) / steps
+        if separately:
+            np.multiply(level, step, out=level)
+            np.add(level, output_low, out=level)
+            return
+        np.multiply(level, step, out=wide, dtype=np.float64)
         np.add(wide, output_low, out=wide)
-        np.copyto(wide, output_high, where=x > np.maximum(input_low, input_high))
-        np.copyto(wide, output_low, where=x <= np.minimum(input_low, input_high))
         np.copyto(out, wide if exact else np.trunc(wide), casting="unsafe")
 
     return run
+
+
+def _follows_convolution(node: Node) -> bool:
+    """Whether OpenVINO makes this part of a convolution, where it rounds the product before it adds."""
+    return "Convolution" in node.input_value(0).get_node().get_type_name()
 
 
 @kernel("FakeConvert")
