@@ -1,24 +1,35 @@
 """Static gate: kernels compiled for real architectures, without a device or a simulation.
 
-NVRTC makes PTX and cubin for every architecture, ptxas reports registers, spills and shared memory, nvdisasm gives
-the instructions. ``gate_budgets.py`` says what is allowed.
+NVRTC makes PTX for every architecture, ptxas machine code of it and reports registers, spills and shared memory,
+nvdisasm gives the instructions. ``gate_budgets.py`` says what is compiled and what is allowed. From ``tests/``::
 
-    python -m cudasim.gate kernels/*.cu          # table of facts, exit status 1 if a budget is broken
+    python -m cudasim.gate                 # all kernels of the project; exit status 1 if a budget is broken
+    python -m cudasim.gate matmul.cu       # one entry of the table; kernels without a budget get one suggested
 """
 
 from __future__ import annotations
 
 import argparse
 import collections
+import concurrent.futures
+import fnmatch
+import functools
+import hashlib
+import json
+import os
 import pathlib
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from cudasim import build, nvrtc
+
+if TYPE_CHECKING:
+    from cudasim.gate_budgets import Budget
 
 ARCHITECTURES = ("75", "80", "86", "89", "90", "100", "120")
 
@@ -61,6 +72,17 @@ class Facts:
     def tensor_core(self) -> int:
         return self.count(r"(HMMA|IMMA|DMMA|QMMA|OMMA|HGMMA|UTC.MMA)")
 
+    def __str__(self) -> str:
+        return (
+            f"{self.kernel:<44}{self.arch:>5}{self.registers:>6}{self.spill_bytes:>7}"
+            f"{self.shared_bytes:>8}{self.loads_16:>7}{self.stores_16:>7}{self.tensor_core:>6}"
+        )
+
+
+HEADER = (
+    f"{'kernel':<44}{'sm':>5}{'regs':>6}{'spill':>7}{'smem':>8}{'ldg16':>7}{'stg16':>7}{'mma':>6}"
+)
+
 
 def _tool(name: str, package: str) -> str:
     path = build.nvidia_tool(name)
@@ -69,24 +91,36 @@ def _tool(name: str, package: str) -> str:
     return path
 
 
-def ptxas(ptx: bytes, arch: str) -> dict[str, Facts]:
-    """Registers, spills and memory of each kernel. RuntimeError with ptxas' words if it refuses."""
+@functools.cache
+def _versions() -> str:
+    """What facts depend on beside the source: in the key of the cache."""
+    tools = [
+        _tool("ptxas", "nvidia-cuda-nvcc-cu12"),
+        _tool("nvdisasm", "nvidia-cuda-nvdisasm"),
+    ]
+    done = [subprocess.run([t, "--version"], capture_output=True, text=True) for t in tools]
+    reading = hashlib.sha256(pathlib.Path(__file__).read_bytes()).hexdigest()
+    return repr((nvrtc.version(), [d.stdout for d in done], reading))
+
+
+def ptxas(ptx: bytes, arch: str) -> tuple[dict[str, Facts], bytes]:
+    """Registers, spills and memory of each kernel, and the cubin. RuntimeError with ptxas' words if it refuses."""
     with tempfile.TemporaryDirectory() as folder:
-        source = pathlib.Path(folder) / "kernel.ptx"
+        source, cubin = pathlib.Path(folder) / "kernel.ptx", pathlib.Path(folder) / "kernel.cubin"
         source.write_bytes(ptx)
         tool = _tool("ptxas", "nvidia-cuda-nvcc-cu12")
-        command = [tool, "-v", f"-arch=sm_{arch}", str(source), "-o", f"{folder}/kernel.cubin"]
+        command = [tool, "-v", f"-arch=sm_{arch}", str(source), "-o", str(cubin)]
         done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"ptxas -arch=sm_{arch}:\n{done.stderr.strip()}")
+        if done.returncode:
+            raise RuntimeError(f"ptxas -arch=sm_{arch}:\n{done.stderr.strip()}")
+        machine_code = cubin.read_bytes()
     found: dict[str, Facts] = {}
     current: Facts | None = None
     for line in done.stderr.splitlines():
         if match := re.search(r"Compiling entry function '(\w+)'", line):
             current = found[match[1]] = Facts(match[1], arch)
-        elif (
-            "Function properties for" in line
-        ):  # of a device function: its lines are not the kernel's
+        elif "Function properties for" in line:
+            # of a device function: its lines are not the kernel's
             name = line.split()[-1]
             current = found.get(name, Facts(name, arch))
         elif current and (
@@ -99,7 +133,7 @@ def ptxas(ptx: bytes, arch: str) -> dict[str, Facts]:
             entry.registers = int(match[1])
             if shared := re.search(r"(\d+) bytes smem", line):
                 entry.shared_bytes = int(shared[1])
-    return found
+    return found, machine_code
 
 
 def disassemble(cubin: bytes) -> dict[str, collections.Counter[str]]:
@@ -123,52 +157,97 @@ def disassemble(cubin: bytes) -> dict[str, collections.Counter[str]]:
     return found
 
 
+def _inspect_one(source: str, arch: str, options: Sequence[str]) -> list[Facts]:
+    key = hashlib.sha256(repr((_versions(), source, arch, tuple(options))).encode()).hexdigest()
+    cached = build.cache_dir() / "gate" / f"{key[:24]}.json"
+    if cached.exists():
+        entries = json.loads(cached.read_text())
+        return [Facts(**e | {"opcodes": collections.Counter(e["opcodes"])}) for e in entries]
+    facts, cubin = ptxas(nvrtc.compile_cuda(source, arch, options=options), arch)
+    opcodes = disassemble(cubin)
+    for name, row in facts.items():
+        row.opcodes = opcodes[name]
+    cached.parent.mkdir(exist_ok=True)
+    temporary = cached.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_text(json.dumps([vars(row) for row in facts.values()]))
+    os.replace(temporary, cached)
+    return list(facts.values())
+
+
 def inspect(
     source: str, archs: Iterable[str] = ARCHITECTURES, options: Sequence[str] = ("--std=c++17",)
 ) -> list[Facts]:
-    """Facts of every ``__global__`` function of a CUDA source on each architecture."""
-    rows = []
-    for arch in archs:
-        facts = ptxas(nvrtc.compile_cuda(source, arch, options=options), arch)
-        opcodes = disassemble(nvrtc.compile_cuda(source, arch, cubin=True, options=options))
-        for name, row in facts.items():
-            row.opcodes = opcodes.get(name, collections.Counter())
-            rows.append(row)
-    return rows
+    """Facts of every ``__global__`` function of a CUDA source on each architecture, cached on disk."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = pool.map(lambda arch: _inspect_one(source, arch, options), archs)
+        return [row for rows in found for row in rows]
 
 
-def broken_budgets(rows: Iterable[Facts]) -> list[str]:
-    """Where facts exceed what gate_budgets.py allows, one sentence each."""
-    from cudasim.gate_budgets import budget_for
+def inspect_file(name: str, archs: Iterable[str] = ARCHITECTURES) -> list[Facts]:
+    """Facts of an entry of ``gate_budgets.FILES``, each of its texts compiled as the GPU plugin does it."""
+    from cudasim.gate_budgets import FILES
 
-    return [
-        f"sm_{row.arch} {row.kernel}: {sentence}"
-        for row in rows
-        for sentence in budget_for(row.kernel).broken(row)
+    from ovgpu.plugins.gpu.modules import OPTIONS, expand_generated, read_source
+
+    archs = list(archs)
+    texts = [
+        read_source(text) if text.endswith(".cu") else expand_generated(text)
+        for text in FILES[name].texts()
     ]
+    return [row for text in texts for row in inspect(text, archs, OPTIONS)]
+
+
+def _suggestion(kernel: str, rows: Iterable[Facts]) -> str:
+    """The line of the table that the facts of a kernel keep, registers rounded up to a multiple of 8."""
+    rows = [row for row in rows if row.kernel == kernel]
+    limits = {"registers": max(-(-row.registers // 8) * 8 for row in rows)}
+    for name, choose in (
+        ("spill_bytes", max), ("shared_bytes", max), ("loads_16", min), ("stores_16", min), ("tensor_core", min),
+    ):  # fmt: skip
+        if value := choose(getattr(row, name) for row in rows):
+            limits[name] = value
+    return f'"{kernel}": Budget({", ".join(f"{n}={v}" for n, v in limits.items())})'
+
+
+def broken_budgets(rows: Iterable[Facts], budgets: Mapping[str, Budget]) -> list[str]:
+    """Where facts exceed what is allowed, which kernels have no budget and which budgets no kernel: sentences.
+
+    The keys of ``budgets`` are names of kernels or patterns (``copy_*``); the first that matches counts.
+    """
+    rows = list(rows)
+    keys = {
+        row.kernel: next((key for key in budgets if fnmatch.fnmatchcase(row.kernel, key)), None)
+        for row in rows
+    }
+    found = [
+        f"{kernel} has no budget in gate_budgets.py; as it is now: {_suggestion(kernel, rows)}"
+        for kernel, key in keys.items()
+        if key is None
+    ]
+    found += [f"no kernel is called {key}" for key in budgets if key not in keys.values()]
+    for row in rows:
+        if (key := keys[row.kernel]) is not None:
+            found += [f"sm_{row.arch} {row.kernel}: {s}" for s in budgets[key].broken(row)]
+    return list(dict.fromkeys(found))
 
 
 def main() -> int:
+    from cudasim.gate_budgets import FILES
+    from cudasim.gate_sources import files_of_kernels
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("sources", nargs="+", type=pathlib.Path)
+    parser.add_argument("files", nargs="*", help="entries of gate_budgets.FILES; default: all")
     parser.add_argument("--arch", action="append", help="75, 80 ...; default: all")
-    parser.add_argument("--include", "-I", action="append", default=[], help="include folders")
     arguments = parser.parse_args()
-    options = ["--std=c++17", *[f"-I{d}" for d in arguments.include]]
-    broken: list[str] = []
-    print(
-        f"{'kernel':<32}{'sm':>5}{'regs':>6}{'spill':>7}{'smem':>8}{'ldg16':>7}{'stg16':>7}{'mma':>6}"
-    )
-    for path in arguments.sources:
-        rows = inspect(path.read_text(), arguments.arch or ARCHITECTURES, options)
-        for row in rows:
-            print(
-                f"{row.kernel:<32}{row.arch:>5}{row.registers:>6}{row.spill_bytes:>7}{row.shared_bytes:>8}"
-                f"{row.loads_16:>7}{row.stores_16:>7}{row.tensor_core:>6}"
-            )
-        broken += broken_budgets(rows)
+    missing = [] if arguments.files else sorted(files_of_kernels() - FILES.keys())
+    broken = [f"{name} has no entry in gate_budgets.FILES" for name in missing]
+    print(HEADER)
+    for name in arguments.files or FILES:
+        rows = inspect_file(name, arguments.arch or ARCHITECTURES)
+        print("\n".join(map(str, rows)), flush=True)
+        broken += [f"{name}: {s}" for s in broken_budgets(rows, FILES[name].kernels)]
     for sentence in broken:
-        print(f"over budget: {sentence}", file=sys.stderr)
+        print(f"gate: {sentence}", file=sys.stderr)
     return bool(broken)
 
 

@@ -1,0 +1,98 @@
+"""Which CUDA texts the static gate compiles for a file of ``kernels/``: as the lowerings ask for them."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from ovgpu.graph.element_type import Type
+from ovgpu.plugins.gpu import codegen
+from ovgpu.plugins.gpu.variants import variant
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+#: A file name, or texts that include it, as ``ModuleCache.function`` takes them.
+Texts = Callable[[], Sequence[str]]
+
+
+def files_of_kernels() -> set[str]:
+    """All that is compiled: sources in ``kernels/``, and headers that generated texts include."""
+    found = {path.name for path in (ROOT / "kernels").glob("*.cu")}
+    for path in (ROOT / "ovgpu" / "plugins" / "gpu").rglob("*.py"):
+        found |= set(re.findall(r'#include "(\w+\.cuh)"', path.read_text(encoding="utf-8")))
+    return found
+
+
+def as_it_is(file: str) -> Texts:
+    return lambda: [file]
+
+
+def storages(file: str, *names: str, activations: Sequence[str] = ()) -> Texts:
+    """A file once for each storage type, with a chain of activations in its epilogue (not for integers)."""
+    types = [getattr(Type, name) for name in names]
+    return lambda: [variant(file, t, activations if t.is_real() else ()) for t in types]
+
+
+def with_macros(file: str, *texts: dict[str, str | int]) -> Texts:
+    """A file once for each set of macros."""
+
+    def text(macros: dict[str, str | int]) -> str:
+        lines = "".join(f"#define {name} {value}\n" for name, value in macros.items())
+        return f'{lines}#include "{file}"\n'
+
+    return lambda: [text(macros) for macros in texts]
+
+
+def generated(header: str, *texts: Iterable[str]) -> Texts:
+    """A header with lines that instantiate its kernels; each line in a namespace, so that they compile at once."""
+
+    def text(lines: Iterable[str]) -> str:
+        parts = [f"namespace part_{i} {{\n{line}\n}}\n" for i, line in enumerate(lines)]
+        return f'#include "{header}"\n' + "".join(parts)
+
+    return lambda: [text(lines) for lines in texts]
+
+
+def elementwise() -> Sequence[str]:
+    """A kernel for each formula, in f32 and f16 (bit operations in i32)."""
+    header = "elementwise.cuh"
+    formulas = (ROOT / "kernels" / "formulas.cuh").read_text(encoding="utf-8")
+
+    def kernel(name: str, real: Type) -> str:
+        storage = Type.i32 if name.startswith(("bitwise_", "left_", "right_")) else real
+        formula = codegen.FORMULAS[name]
+        parameters = re.search(rf"\b{formula.function}\(([^()]*)\) {{", formulas)
+        count = parameters[1].count(",") + 1 if parameters else 1  # overloaded ones take one
+        result = Type.boolean if formula.kind == "operands" else storage
+        expression = codegen.Expression(name, result, tuple(range(count)))
+        source = codegen.emit((expression,), (storage,) * count, (count,)).source
+        return source.replace(f'#include "{header}"\n', "")
+
+    kernels = [[kernel(name, real) for name in codegen.FORMULAS] for real in (Type.f32, Type.f16)]
+    return generated(header, *kernels)()
+
+
+def elements(file: str, *names: str) -> Texts:
+    """A file once for each type of elements, by the names of ``kernels/types.cuh``."""
+    return with_macros(file, *[{"ELEMENT": name, "INDEX": "long long"} for name in names])
+
+
+def words(file: str) -> Texts:
+    """A file that moves words, for three widths and both types of indices."""
+    widths = ((1, "long long"), (4, "int"), (16, "long long"))
+    return with_macros(file, *[{"WORD": width, "INDEX": index} for width, index in widths])
+
+
+def instances(header: str, **operations: Sequence[str]) -> Texts:
+    """A header's kernels in f32 and f16: ``MACRO=[operation, ...]`` stands for MACRO(name, operation, type)."""
+    return generated(
+        header,
+        *[
+            [
+                f"{macro}({operation.lower()}, {operation}, {element})"
+                for macro, names in operations.items()
+                for operation in names
+            ]
+            for element in ("float", "half_t")
+        ],
+    )
