@@ -409,9 +409,8 @@ def _pad(
         padded = interval_of(size) + a + b
         if padded.upper < 0:
             raise OpError(f"Pad: {size} with pads {a.lower} and {b.lower} is less than nothing")
-        result.append(
-            make(max(int(padded.lower), 0), -1 if math.isinf(padded.upper) else int(padded.upper))
-        )
+        lower = int(padded.lower) if padded.lower > 0 else 0  # it may be minus infinity
+        result.append(make(lower, -1 if math.isinf(padded.upper) else int(padded.upper)))
     return Value(output_type, PartialShape.of(result))
 
 

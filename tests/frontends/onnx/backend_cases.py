@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import dataclasses
 import importlib
 import warnings
 from collections.abc import Iterator
@@ -99,6 +100,20 @@ def decode(tensor: ov.Tensor, data_type: int) -> np.ndarray:
     raw = np.ascontiguousarray(tensor.data).tobytes()
     proto = onnx.TensorProto(data_type=data_type, dims=list(tensor.shape), raw_data=raw)
     return onnx.numpy_helper.to_array(proto)
+
+
+def with_dynamic_dimensions(case: TestCase) -> TestCase:
+    """The case with no dimension of inputs and outputs known."""
+    proto = onnx.ModelProto()
+    proto.CopyFrom(case.model)
+    for info in proto.graph.input:
+        for axis, dim in enumerate(info.type.tensor_type.shape.dim):
+            if dim.HasField("dim_value"):
+                dim.Clear()
+                dim.dim_param = f"{info.name}_{axis}"
+    for info in proto.graph.output:
+        info.type.tensor_type.ClearField("shape")
+    return dataclasses.replace(case, model=proto)
 
 
 def run(case: TestCase) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.frontends.onnx import backend_cases
 from tests.frontends.onnx.backend_cases import TestCase
-from tests.frontends.onnx.unsupported import reason
+from tests.frontends.onnx.unsupported import DYNAMIC_CASES, reason
 
 
 def check(cases: list[TestCase]) -> None:
@@ -24,6 +26,18 @@ def check(cases: list[TestCase]) -> None:
 @pytest.mark.parametrize("module", backend_cases.modules())
 def test_operator(module: str) -> None:
     check(backend_cases.cases_of(module))
+
+
+@pytest.mark.parametrize("module", backend_cases.modules())
+def test_operator_without_known_dimensions(module: str) -> None:
+    failures = {}
+    for case in backend_cases.cases_of(module):
+        if reason(case) or case.name.endswith("_expanded"):
+            continue
+        wrong = backend_cases.run(backend_cases.with_dynamic_dimensions(case))
+        if wrong and not any(re.fullmatch(pattern, case.name) for pattern in DYNAMIC_CASES):
+            failures[case.name] = wrong
+    assert failures == {}
 
 
 @pytest.mark.parametrize("kind", backend_cases.FILE_KINDS)
