@@ -15,6 +15,7 @@ import numpy as np
 from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
 from ovgpu.plugins.cpu.kernels import winograd
+from ovgpu.plugins.cpu.kernels.ordered_product import ordered_matmul
 from ovgpu.plugins.cpu.kernels.windows import (
     Carver,
     Epilogue,
@@ -36,6 +37,8 @@ DEPTHWISE_BYTES = 192 << 10
 
 Activation = Callable[[np.ndarray], None]
 Weights = Callable[[], np.ndarray]
+#: ``product(a, b, out=...)``: how matrices are multiplied.
+Product = Callable[..., object]
 
 
 def make_epilogue(bias: np.ndarray | None, activation: Activation | None) -> Epilogue | None:
@@ -143,7 +146,9 @@ def bind_convolution(
         steps = [winograd.bind(data, lambda: transformed, dense, geometry, rest, epilogue)]
     else:
         weights = _prepared_weights(call, grouped)
-        steps = [_bind_products(data, weights, groups, dense, geometry, rest, epilogue)]
+        ordered = groups == 1 and out.dtype == np.float32 and feeds_quantization(call.node)
+        product = ordered_matmul if ordered else np.matmul
+        steps = [_bind_products(data, weights, groups, dense, geometry, rest, epilogue, product)]
     if dense is not target:
         steps.append(lambda: np.copyto(target, dense))
     return run_all(steps)
@@ -171,10 +176,11 @@ def _bind_products(
     geometry: Geometry,
     area: np.ndarray,
     epilogue: Epilogue | None,
+    product: Product,
 ) -> Step:
     """Matrix products of gathered windows with the weights."""
     if groups == 1 and geometry.is_pointwise:
-        step = _bind_pointwise(data, weights, dense, epilogue)
+        step = _bind_pointwise(data, weights, dense, epilogue, product)
         if step is not None:
             return step
     carver = Carver(area)
@@ -195,7 +201,10 @@ def _bind_products(
     products = carver.take(
         (largest * math.prod(dense.shape[2:]) if groups > 1 else 0,), dense.dtype
     )
-    jobs = [bind_block(windows[b], columns, products, dense[b], groups, epilogue) for b in blocks]
+    jobs = [
+        bind_block(windows[b], columns, products, dense[b], groups, epilogue, product)
+        for b in blocks
+    ]
 
     def run() -> None:
         prepared = weights()
@@ -207,7 +216,11 @@ def _bind_products(
 
 
 def _bind_pointwise(
-    data: np.ndarray, weights: Weights, dense: np.ndarray, epilogue: Epilogue | None
+    data: np.ndarray,
+    weights: Weights,
+    dense: np.ndarray,
+    epilogue: Epilogue | None,
+    product: Product,
 ) -> Step | None:
     """A 1x1 convolution as one product per image, or for all images where memory allows; None when it must copy."""
     lead = () if data.flags.c_contiguous else (data.shape[0],)
@@ -218,7 +231,7 @@ def _bind_pointwise(
     result = dense.reshape(*lead, -1, dense.shape[-1])
 
     def run() -> None:
-        np.matmul(matrix, weights()[0], out=result)
+        product(matrix, weights()[0], out=result)
         if epilogue is not None:
             epilogue(result)
 
@@ -232,6 +245,7 @@ def _bind_block(
     out: np.ndarray,
     groups: int,
     epilogue: Epilogue | None,
+    product: Product,
 ) -> Callable[[np.ndarray], None]:
     """One block of windows times the weights, ungrouped."""
     gathered = columns[: windows.size].reshape(windows.shape)
@@ -240,7 +254,7 @@ def _bind_block(
 
     def run(weights: np.ndarray) -> None:
         np.copyto(gathered, windows)
-        np.matmul(matrix, weights[0], out=result)
+        product(matrix, weights[0], out=result)
         if epilogue is not None:
             epilogue(result)
 
@@ -254,6 +268,7 @@ def _bind_group_block(
     out: np.ndarray,
     groups: int,
     epilogue: Epilogue | None,
+    product: Product,
 ) -> Callable[[np.ndarray], None]:
     """One block of windows times the weights of all groups, as one batched product."""
     spots = math.prod(out.shape[:-1])
@@ -261,13 +276,13 @@ def _bind_group_block(
     by_group = np.moveaxis(split, -2, 0)
     gathered = columns[: windows.size].reshape(by_group.shape)
     matrix = gathered.reshape(groups, spots, windows.size // (groups * spots))
-    product = products[: out.size].reshape(groups, spots, out.shape[-1] // groups)
+    by_groups = products[: out.size].reshape(groups, spots, out.shape[-1] // groups)
     result = out.reshape(spots, groups, -1)
 
     def run(weights: np.ndarray) -> None:
         np.copyto(gathered, by_group)
-        np.matmul(matrix, weights, out=product)
-        np.copyto(result, product.transpose(1, 0, 2))
+        product(matrix, weights, out=by_groups)
+        np.copyto(result, by_groups.transpose(1, 0, 2))
         if epilogue is not None:
             epilogue(out.reshape(spots, -1))
 

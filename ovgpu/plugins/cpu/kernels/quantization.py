@@ -55,6 +55,7 @@ def bind_fake_quantize(call: Call) -> Step:
             if np.ptp(shift) < _SAME_SHIFT:
                 shift = shift.reshape(-1)[0]
         low, high = np.minimum(input_low, input_high), np.maximum(input_low, input_high)
+        rising = bool((input_low < input_high).all())
         np.clip(x, low, high, out=level)
         if separately:
             np.multiply(level, scale, out=level)
@@ -64,12 +65,15 @@ def bind_fake_quantize(call: Call) -> Step:
             np.add(wide, shift, out=level, casting="same_kind")
         np.rint(level, out=level)
         step = (output_high - output_low) / steps
-        if separately:
+        if separately and rising:
             np.multiply(level, step, out=level)
             np.add(level, output_low, out=level)
             return
         np.multiply(level, step, out=wide, dtype=np.float64)
         np.add(wide, output_low, out=wide)
+        if not rising:
+            np.copyto(wide, output_high, where=x > high)
+            np.copyto(wide, output_low, where=x <= low)
         np.copyto(out, wide if exact else np.trunc(wide), casting="unsafe")
 
     return run
