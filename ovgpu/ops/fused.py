@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.value import Value
 from ovgpu.ops.convolution import convolution, group_convolution
-from ovgpu.ops.declaration import op
+from ovgpu.ops.declaration import OpDeclaration, op
 from ovgpu.ops.matmul import matmul
 from ovgpu.ops.window import AutoPad
 
@@ -104,3 +108,39 @@ def compressed_matmul(
     if data.rank is None:
         return Value(data.type, data.shape)
     return Value(data.type, PartialShape.of([*data.dims[:-1], weights.dims[0]]))
+
+
+# ---- clusters -------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class ClusterStep:
+    """One operation of an ElementwiseCluster.
+
+    Attributes:
+        declaration: the operation.
+        attributes: all of its attributes.
+        operands: its inputs, as numbers of values: those of the cluster come first, then the results of its steps.
+    """
+
+    declaration: OpDeclaration
+    attributes: dict[str, Any]
+    operands: tuple[int, ...]
+
+
+def cluster_values(steps: Sequence[ClusterStep], inputs: Sequence[Value]) -> list[Value]:
+    """Types and shapes of all values of a cluster: its inputs, then the result of each step."""
+    values = list(inputs)
+    for step in steps:
+        operands: list[Value | None] = [values[i] for i in step.operands]
+        values += step.declaration.infer_values(operands, step.attributes)
+    return values
+
+
+@op("ElementwiseCluster", "1", factory="", domain="ovgpu")
+def elementwise_cluster(*inputs: Value, steps: Any, results: list[int]) -> tuple[Value, ...]:
+    """Elementwise operations that are computed together, element by element.
+
+    ``steps`` are :class:`ClusterStep` objects in order, ``results`` numbers of the values that leave the cluster; all
+    of these have one shape.
+    """
+    values = cluster_values(steps, inputs)
+    return tuple(values[i] for i in results)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 #: Modules of ``lower/``, by operation family.
 FAMILIES = (
     "elementwise",
+    "fused",
     "movement",
     "reduction",
     "matmul",
