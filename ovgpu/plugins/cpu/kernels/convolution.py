@@ -140,6 +140,7 @@ def bind_convolution(
     elif (
         groups == 1
         and call.constant[1]
+        and not feeds_quantization(call.node)  # transforms round in places of their own
         and winograd.suits(geometry, group_channels, per_group, out.dtype)
     ):
         transformed = call.prepared("winograd", lambda: winograd.transform_filters(filters))
