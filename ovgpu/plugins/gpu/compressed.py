@@ -1,7 +1,7 @@
 """Recognises weights of 4 and 8 bits, so that they stay packed in device memory.
 
-In a model they are constants that a chain of operations makes into numbers: Constant -> Convert -> [Subtract(zero point)] ->
-Multiply(scale) -> [Reshape] -> [Convert] -> MatMul.
+In a model they are constants that a chain of operations makes into numbers: Constant -> Convert ->
+[Subtract(zero point)] -> Multiply(scale) -> [Reshape] -> [Convert] -> MatMul.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Products of matrices on the device."""
+"""Products of matrices by the project's own kernels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from ovgpu.graph.element_type import Type
+from ovgpu.plugins.gpu.cublaslt import CublasLt
 from tests.plugins.gpu.lowering_check import compare, numbers
+
+
+@pytest.fixture(autouse=True)
+def no_library(monkeypatch):
+    """Without cuBLASLt, as on a machine where it is not installed."""
+    monkeypatch.setattr(CublasLt, "current", classmethod(lambda cls: None))
+
 
 SHAPES = [
     # a few rows: a walk over the weights

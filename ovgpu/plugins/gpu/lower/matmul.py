@@ -1,4 +1,4 @@
-"""MatMul, with bias and activations where a fusion added them."""
+"""MatMul, with bias and activations where a fusion added them: by cuBLASLt where it can, else by kernels of ours."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
+from ovgpu.plugins.gpu.cublaslt import EPILOGUES, CublasLt, LtProduct, Matrix, Refused
 from ovgpu.plugins.gpu.encoder import Encoder, blocks_for
 from ovgpu.plugins.gpu.registry import DeviceTensor, Lowering, lowers
 from ovgpu.plugins.gpu.variants import STORAGE_MACROS, knows_activations, variant
@@ -217,6 +218,48 @@ def choose_slices(tiles: int, depth: int, count: int, multiprocessors: int) -> t
     return -(-depth // slice_depth), slice_depth
 
 
+def _library_product(p: Product) -> LtProduct | None:
+    """The product as cuBLASLt computes it, or None when it has a batch or an epilogue that the library lacks.
+
+    The library's matrices are column-major, so it computes ``out' = b' a'``; a bias of our columns is one of its rows.
+    """
+    activation = "".join(p.epilogue.activations) if len(p.epilogue.activations) < 2 else "a chain"
+    bias = p.epilogue.bias
+    if (
+        p.storage is Type.i32
+        or p.k == 0
+        or len(p.batch) > 1
+        or (bool(bias), activation) not in EPILOGUES
+        or (bias and p.epilogue.bias_axis != "column")
+    ):
+        return None
+    a_stride, b_stride, batch = (*p.a_batch, 0)[0], (*p.b_batch, 0)[0], math.prod(p.batch)
+    if p.b_k == 1:
+        left = Matrix(p.b, p.k, p.n, p.b_column, b_stride, transposed=True)
+    else:
+        left = Matrix(p.b, p.n, p.k, p.b_k, b_stride)
+    if p.a_k == 1:
+        right = Matrix(p.a, p.k, p.m, p.a_row, a_stride)
+    else:
+        right = Matrix(p.a, p.m, p.k, p.a_k, a_stride, transposed=True)
+    out = Matrix(p.out, p.n, p.m, p.n, p.m * p.n)
+    return LtProduct(p.storage, left, right, out, batch, bias, activation)
+
+
+def _encode_with_library(encoder: Encoder, p: Product, scratch: int) -> bool:
+    """Let cuBLASLt compute the product; False when the library is not there or does not take it."""
+    product = _library_product(p)
+    library = CublasLt.current() if product is not None else None
+    if product is None or library is None:
+        return False
+    try:
+        enqueue = library.prepare(product, scratch, product_scratch(p.count) if scratch else 0)
+    except Refused:
+        return False
+    encoder.enqueue("cublasLtMatmul", enqueue)
+    return True
+
+
 def encode_product(encoder: Encoder, product: Product, scratch: int) -> None:
     """Launch the kernels of a product. ``scratch`` holds :func:`product_scratch` bytes."""
     if not product.count:
@@ -237,6 +280,8 @@ def encode_product(encoder: Encoder, product: Product, scratch: int) -> None:
             shape = _describe(p, 4, 1, p.k)
             grid = (-(-p.n // 32), *across)
             encoder.launch(source, f"matmul_strided_{rows}", grid, (32, 16), [*pointers, shape])
+        return
+    if _encode_with_library(encoder, p, scratch):
         return
     edge, tiles = choose_tile(p.m, p.n, batch, encoder.multiprocessors)
     slices, depth = choose_slices(tiles, p.k, p.count, encoder.multiprocessors)
