@@ -258,13 +258,12 @@ __device__ __forceinline__ double exact_product(double a, double b) { return __d
 __device__ __forceinline__ float fused_multiply_add(float a, float b, float c) { return __fmaf_rn(a, b, c); }
 __device__ __forceinline__ double fused_multiply_add(double a, double b, double c) { return __fma_rn(a, b, c); }
 // Each rounding as on OpenVINO's CPU device: whether a value in the middle of two levels goes up or down depends on the last bit.
-FORMULA fake_quantize(T x, T input_low, T input_high, T output_low, T output_high, T steps) {
-  T scale = steps / (input_high - input_low);
-  T level = rint(exact_product(x, scale) - exact_product(input_low, scale));
-  T result = fused_multiply_add(level, (output_high - output_low) / steps, output_low);
-  if (x > maximum<T>(input_low, input_high)) result = output_high;
-  if (x <= minimum<T>(input_low, input_high)) result = output_low;
-  return result;
+FORMULA fake_quantize(T x, T input_low, T input_high, T output_low, T output_high, T steps, bool by_channel) {
+  const T span = input_high - input_low, scale = steps / span;
+  const T shift = by_channel ? -exact_product(input_low, scale) : exact_product(-input_low, steps) / span;
+  const T limited = clamp<T>(x, minimum<T>(input_low, input_high), maximum<T>(input_low, input_high));
+  const T level = rint(fused_multiply_add(limited, scale, shift));
+  return fused_multiply_add(level, (output_high - output_low) / steps, output_low);
 }
 // The nearest number with `mantissa` bits after the point, not smaller than steps of `least`, at most `largest`.
 FORMULA nearest_small_float(T x, int mantissa, T least, T largest) {

@@ -66,6 +66,12 @@ def _batch_norm(node: Node) -> Elementwise:
     return Elementwise("batch_norm", (node.attributes["epsilon"],), order)
 
 
+def _fake_quantize(node: Node) -> Elementwise:
+    limit = node.get_input_partial_shape(1).static_tuple()
+    by_channel = limit is None or math.prod(limit) > 1
+    return Elementwise("fake_quantize", (float(node.attributes["levels"] - 1), by_channel))
+
+
 #: Mantissa bits, step of the smallest numbers and largest number of the 8-bit float types.
 _FLOAT8 = {"f8e4m3": (3, 2.0**-9, 448.0), "f8e5m2": (2, 2.0**-16, 57344.0)}
 
@@ -93,9 +99,7 @@ _SPECIAL: dict[str, Callable[[Node], Elementwise]] = {
     "Convert": lambda node: Elementwise("convert"),
     "ConvertLike": lambda node: Elementwise("convert", (), (0,)),
     "BatchNormInference": _batch_norm,
-    "FakeQuantize": lambda node: Elementwise(
-        "fake_quantize", (float(node.attributes["levels"] - 1),)
-    ),
+    "FakeQuantize": _fake_quantize,
     "FakeConvert": _fake_convert,
 }
 

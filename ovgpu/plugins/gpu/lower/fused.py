@@ -31,6 +31,9 @@ class StepNode:
     def get_input_size(self) -> int:
         return len(self._operands)
 
+    def get_input_partial_shape(self, index: int) -> PartialShape:
+        return self._operands[index].shape
+
     def get_output_element_type(self, index: int) -> Type:
         return self._result.type
 
