@@ -14,9 +14,9 @@ from ovgpu.version import get_version as get_version
 
 if TYPE_CHECKING:
     from ovgpu.execution.profiling import ProfilingInfo as ProfilingInfo
-    from ovgpu.frontends.convert import convert_model as convert_model
     from ovgpu.frontends import save_model as save_model
     from ovgpu.frontends import serialize as serialize
+    from ovgpu.frontends.convert import convert_model as convert_model
     from ovgpu.graph.any import OVAny as OVAny
     from ovgpu.graph.any import RTMap as RTMap
     from ovgpu.graph.dimension import Dimension as Dimension

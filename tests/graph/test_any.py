@@ -88,16 +88,20 @@ def test_values_like_openvino(value):
     for dtype in TYPES:
         for method in ("astype", "aslist"):
             expression = f"OVAny({value}).{method}({dtype})"
-            assert kind_of_failure(outcome(expression, OVGPU)) == kind_of_failure(outcome(expression, OPENVINO)), (
-                expression
-            )
+            assert kind_of_failure(outcome(expression, OVGPU)) == kind_of_failure(
+                outcome(expression, OPENVINO)
+            ), expression
 
 
-@pytest.mark.parametrize("value", ["1", "1.0", "True", "'1'", "[1]", "[1.0]", "{'a': 1}", "Type.f32"])
+@pytest.mark.parametrize(
+    "value", ["1", "1.0", "True", "'1'", "[1]", "[1.0]", "{'a': 1}", "Type.f32"]
+)
 def test_equality_like_openvino(value):
     for other in ["1", "1.0", "True", "'1'", "[2]", "[1]", "{'a': 1}", "Type.f32", "3"]:
         if {value, other} != {"[1.0]", "[1]"}:  # Python's lists of equal numbers are equal
-            assert_same(f"OVAny({value}) == {other}, OVAny({value}) == OVAny({other}), OVAny({value}) != {other}")
+            assert_same(
+                f"OVAny({value}) == {other}, OVAny({value}) == OVAny({other}), OVAny({value}) != {other}"
+            )
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
@@ -113,7 +117,11 @@ versions = st.sampled_from(["opset1", "opset13", "util"])
 @pytest.mark.parametrize("relation", ["==", "!=", "<", "<=", ">", ">="])
 def test_type_info_order_like_openvino(relation, name, version, other_name, other_version):
     assert_same(
-        f"DiscreteTypeInfo(a, b) {relation} DiscreteTypeInfo(c, d)", a=name, b=version, c=other_name, d=other_version
+        f"DiscreteTypeInfo(a, b) {relation} DiscreteTypeInfo(c, d)",
+        a=name,
+        b=version,
+        c=other_name,
+        d=other_version,
     )
 
 

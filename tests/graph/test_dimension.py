@@ -96,12 +96,20 @@ def is_empty(low, high):
 @given(bounds)
 def test_bounds_like_openvino(pair):
     assert_same("Dimension(*pair)", pair=pair)
-    assert_same("Dimension(pair[0]), Dimension(pair[0]) == pair[0], Dimension(pair[0]) == pair[1]", pair=pair)
+    assert_same(
+        "Dimension(pair[0]), Dimension(pair[0]) == pair[0], Dimension(pair[0]) == pair[1]",
+        pair=pair,
+    )
     if not is_empty(*pair):
-        assert_same("(lambda d: (d.min_length, d.max_length, d.is_static, d.is_dynamic))(Dimension(*pair))", pair=pair)
+        assert_same(
+            "(lambda d: (d.min_length, d.max_length, d.is_static, d.is_dynamic))(Dimension(*pair))",
+            pair=pair,
+        )
 
 
-@given(st.lists(st.sampled_from(["1", "20", "-1", "-3", "..", "?", " ", "."]), max_size=4).map("".join))
+@given(
+    st.lists(st.sampled_from(["1", "20", "-1", "-3", "..", "?", " ", "."]), max_size=4).map("".join)
+)
 def test_strings_like_openvino(text):
     # OpenVINO takes a minus sign anywhere in the digits ("5-3" is 5); that is refused here.
     assume(not re.search(r"\d-", text))

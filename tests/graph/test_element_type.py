@@ -15,8 +15,19 @@ from both_packages import assert_same
 
 from ovgpu.graph.element_type import Type
 
-NAMES = [name for name in dir(openvino.Type) if isinstance(getattr(openvino.Type, name), openvino.Type)]
-PROPERTIES = ["size", "bitwidth", "type_name", "real", "integral", "integral_number", "signed", "quantized"]
+NAMES = [
+    name for name in dir(openvino.Type) if isinstance(getattr(openvino.Type, name), openvino.Type)
+]
+PROPERTIES = [
+    "size",
+    "bitwidth",
+    "type_name",
+    "real",
+    "integral",
+    "integral_number",
+    "signed",
+    "quantized",
+]
 METHODS = [
     "to_string",
     "get_type_name",
@@ -125,7 +136,9 @@ def test_names_of_ir_files(name, tmp_path):
     assert Type.from_name(name) is element_type
     assert Type.from_name(element_type.precision) is element_type
     parameter = openvino.op.Parameter(getattr(openvino.Type, name), openvino.PartialShape([2]))
-    openvino.serialize(openvino.Model([parameter], [parameter], "m"), tmp_path / "m.xml", tmp_path / "m.bin")
+    openvino.serialize(
+        openvino.Model([parameter], [parameter], "m"), tmp_path / "m.xml", tmp_path / "m.bin"
+    )
     assert f'precision="{element_type.precision}"' in (tmp_path / "m.xml").read_text()
 
 

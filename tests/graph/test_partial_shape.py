@@ -140,7 +140,12 @@ setattr(p, 'rank', 3)
 setattr(p, 'other', 3)
 """.strip().splitlines()
 
-SHAPES = ["PartialShape([1, 2])", "PartialShape([1, -1, (2, 5)])", "PartialShape([])", "PartialShape.dynamic()"]
+SHAPES = [
+    "PartialShape([1, 2])",
+    "PartialShape([1, -1, (2, 5)])",
+    "PartialShape([])",
+    "PartialShape.dynamic()",
+]
 
 length = st.one_of(st.integers(-1, 6), st.tuples(st.integers(0, 3), st.integers(3, 6)))
 dims = st.one_of(st.none(), st.lists(length, max_size=3))
@@ -184,7 +189,9 @@ def make(values):
 def test_broadcast_like_openvino(a, b):
     merged = partial_shapes.broadcast_numpy(make(a), make(b))
     parameters = [
-        openvino_ops.parameter(openvino.PartialShape.dynamic() if x is None else openvino.PartialShape(x), np.float32)
+        openvino_ops.parameter(
+            openvino.PartialShape.dynamic() if x is None else openvino.PartialShape(x), np.float32
+        )
         for x in (a, b)
     ]
     try:
@@ -212,7 +219,11 @@ def test_fast_access():
     assert [str(dim) for dim in shape.dims] == ["2", "?", "1..8"]
     assert PartialShape.of([2, 3]).static_tuple() == (2, 3)
     dynamic = PartialShape.dynamic()
-    assert (dynamic.rank_length, dynamic.static_tuple(), dynamic.upper_bound_tuple()) == (None, None, None)
+    assert (dynamic.rank_length, dynamic.static_tuple(), dynamic.upper_bound_tuple()) == (
+        None,
+        None,
+        None,
+    )
     with pytest.raises(RuntimeError):
         _ = dynamic.dims
 
@@ -231,7 +242,9 @@ def test_symbols_reach_the_shape_as_in_openvino(use):
     def marked(names):
         symbol = names["Symbol"]()
         return outcome(
-            f"(lambda s: {use})(PartialShape([4, 5]))", names, mark=lambda dimension: dimension.set_symbol(symbol)
+            f"(lambda s: {use})(PartialShape([4, 5]))",
+            names,
+            mark=lambda dimension: dimension.set_symbol(symbol),
         )
 
     assert marked(OVGPU) == marked(OPENVINO)

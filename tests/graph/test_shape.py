@@ -147,7 +147,12 @@ def test_texts_that_are_no_static_shape_are_refused(text):
 
 def test_copies_are_independent():
     shape = Shape([1, 2])
-    for clone in (copy.copy(shape), copy.deepcopy(shape), Shape(shape), pickle.loads(pickle.dumps(shape))):
+    for clone in (
+        copy.copy(shape),
+        copy.deepcopy(shape),
+        Shape(shape),
+        pickle.loads(pickle.dumps(shape)),
+    ):
         clone[0] = 9
         assert list(clone) == [9, 2]
     assert list(shape) == [1, 2]

@@ -325,4 +325,8 @@ def bind_compressed_matmul(call: Call) -> Step:
         return np.ascontiguousarray(numbers.reshape(len(weights), -1).T.astype(out.dtype))
 
     constant = call.prepared("unpacked", unpack) if all(call.constant[1:]) else None
-    return lambda: np.matmul(data, unpack() if constant is None else constant, out=out)
+
+    def run() -> None:
+        np.matmul(data, unpack() if constant is None else constant, out=out)
+
+    return run
