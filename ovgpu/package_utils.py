@@ -20,10 +20,14 @@ def get_cmake_path() -> str:
 def _warn_deprecated(name: str, version: str, message: str, stacklevel: int) -> None:
     removal = f" and will be removed in version {version}" if version else ""
     note = f". {message}" if message else ""
-    warnings.warn(f"{name} is deprecated{removal}{note}", DeprecationWarning, stacklevel=stacklevel + 1)
+    warnings.warn(
+        f"{name} is deprecated{removal}{note}", DeprecationWarning, stacklevel=stacklevel + 1
+    )
 
 
-def deprecated(name: Any = None, version: str = "", message: str = "", stacklevel: int = 2) -> Callable[..., Any]:
+def deprecated(
+    name: Any = None, version: str = "", message: str = "", stacklevel: int = 2
+) -> Callable[..., Any]:
     """A decorator: every call of the function warns (DeprecationWarning) that it is deprecated.
 
     Args:

@@ -97,7 +97,7 @@ def _quotient(summed: Node, data: Output, fused: list[Node]) -> Node | None:
 
 
 def _factors(product: Node) -> tuple[Node, np.ndarray] | None:
-    """The only consumer of ``product``, when it multiplies with a constant along the last axis, and that as a vector."""
+    """The only consumer of ``product`` and its factors, when it multiplies with a constant along the last axis."""
     follower = _follower(product, "Multiply")
     found = None if follower is None else other_operand(follower, product.output(0))
     array = None if found is None else constant_array(found[1])

@@ -130,7 +130,9 @@ def test_classes_that_fail_are_named() -> None:
     core.add_extension(Stubborn)
     custom_operations["ScaledRelu"] = custom_operations.pop("Stubborn")
     try:
-        with pytest.raises(RuntimeError, match=r"ScaledRelu 'y' cannot be converted.*nothing works"):
+        with pytest.raises(
+            RuntimeError, match=r"ScaledRelu 'y' cannot be converted.*nothing works"
+        ):
             core.read_model(onnx_model("my.domain"))
     finally:
         del custom_operations["ScaledRelu"]

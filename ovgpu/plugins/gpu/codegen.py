@@ -99,8 +99,9 @@ def _formulas() -> dict[str, Formula]:
         "squared_difference abs negative sign floor ceil round_half_to_even round_half_away atanh relu clamp "
         "logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_not left_shift "
         "right_shift batch_norm",
-        "rounded": "sqrt cos tan acos atan sinh cosh tanh asinh acosh erf erf_inverse sigmoid swish swish_beta hsigmoid "
-        "hswish hard_sigmoid mish softplus softsign elu selu prelu gelu gelu_tanh fake_convert fake_convert_shifted",
+        "rounded": "sqrt cos tan acos atan sinh cosh tanh asinh acosh erf erf_inverse sigmoid swish swish_beta "
+        "hsigmoid hswish hard_sigmoid mish softplus softsign elu selu prelu gelu gelu_tanh fake_convert "
+        "fake_convert_shifted",
         "truncated": "exp log sin asin fake_quantize",
         "operands": "equal not_equal less less_equal greater greater_equal is_nan is_finite is_inf",
     }

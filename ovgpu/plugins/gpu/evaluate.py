@@ -25,8 +25,8 @@ def evaluate(
 ) -> list[np.ndarray]:
     """Compute ``node`` on host arrays with its lowering.
 
-    Outputs whose size depends on data are not supported here. Raises RuntimeError when the operation has no lowering or it
-    does not take these shapes.
+    Outputs whose size depends on data are not supported here. Raises RuntimeError when the operation has no lowering or
+    it does not take these shapes.
     """
     context = DeviceContext.of(device)
     kernel = find_lowering(node)
