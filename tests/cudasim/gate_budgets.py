@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 from cudasim.gate_sources import (
     Texts,
     as_it_is,
+    conversions,
     elements,
     elementwise,
+    generated,
     instances,
     storages,
     words,
@@ -147,6 +149,27 @@ FILES: dict[str, KernelFile] = {
         elements("resample.cu", "float", "half_t"),
         {"grid_sample": Budget(64), "interpolate": Budget(96)},
     ),
+    "topk.cu": KernelFile(
+        elements("topk.cu", "float", "half_t", "long long"),
+        {"topk_rows": Budget(48, shared_bytes=1040 + 1024), "topk_*": Budget(40)},
+    ),
+    "search.cu": KernelFile(
+        elements("search.cu", "float", "half_t", "long long"), {"search_sorted": Budget(40)}
+    ),
+    "topk.cu": KernelFile(
+        elements("topk.cu", "float", "half_t"),
+        {"topk_*": Budget(48)},
+    ),
+    "search.cu": KernelFile(
+        elements("search.cu", "float", "half_t"), {"search_sorted": Budget(40)}
+    ),
+    "compressed_matmul.cu": KernelFile(
+        storages("compressed_matmul.cu", "f32", "f16", macros=["WEIGHTS_U4", "WEIGHTS_NF4"]),
+        {
+            "compressed_rows_*": Budget(128, loads_16=1),
+            "compressed_*": Budget(168, shared_bytes=18432),
+        },
+    ),
     "elementwise.cuh": KernelFile(
         elementwise,
         {
@@ -158,6 +181,11 @@ FILES: dict[str, KernelFile] = {
             },
             "elementwise_*": Budget(48, loads_16=1, stores_16=1),
         },
+    ),
+    "packed.cuh": KernelFile(conversions, {"elementwise_convert*": Budget(48)}),
+    "cumsum.cuh": KernelFile(
+        generated("cumsum.cuh", *[[f"CUMULATIVE_SUM(k, {t})"] for t in ("float", "half_t", "int")]),
+        {"*_rows": Budget(40), "*_columns": Budget(40)},
     ),
     "reduction.cuh": KernelFile(
         instances(

@@ -27,10 +27,16 @@ def as_it_is(file: str) -> Texts:
     return lambda: [file]
 
 
-def storages(file: str, *names: str, activations: Sequence[str] = ()) -> Texts:
-    """A file once for each storage type, with a chain of activations in its epilogue (not for integers)."""
+def storages(
+    file: str, *names: str, activations: Sequence[str] = (), macros: Sequence[str] = ()
+) -> Texts:
+    """A file once for each storage type and macro, with activations in its epilogue (not for integers)."""
     types = [getattr(Type, name) for name in names]
-    return lambda: [variant(file, t, activations if t.is_real() else ()) for t in types]
+    return lambda: [
+        variant(file, t, activations if t.is_real() else (), macros=[macro] if macro else [])
+        for macro in macros or ("",)
+        for t in types
+    ]
 
 
 def with_macros(file: str, *texts: dict[str, str | int]) -> Texts:
@@ -70,6 +76,16 @@ def elementwise() -> Sequence[str]:
 
     kernels = [[kernel(name, real) for name in codegen.FORMULAS] for real in (Type.f32, Type.f16)]
     return generated(header, *kernels)()
+
+
+def conversions() -> Sequence[str]:
+    """Conversion of each packed type to f16, and of f32 to and from each 8-bit float."""
+    pairs = [(source, Type.f16) for source in (*codegen.PACKED_NAMES, *codegen.FLOAT8_NAMES)]
+    pairs += [(Type.f32, target) for target in codegen.FLOAT8_NAMES]
+    return [
+        codegen.emit((codegen.Expression("convert", target, (0,)),), (source,), (1,)).source
+        for source, target in pairs
+    ]
 
 
 def elements(file: str, *names: str) -> Texts:

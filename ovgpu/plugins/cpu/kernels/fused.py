@@ -15,7 +15,10 @@ import numpy as np
 from ovgpu.graph.element_conversion import NF4_NUMBERS
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.node import Node
+from ovgpu.graph.partial_shape import PartialShape
+from ovgpu.graph.special import Parameter
 from ovgpu.graph.value import Value
+from ovgpu.plugins.cpu.evaluate import evaluate
 from ovgpu.plugins.cpu.kernels.convolution import (
     Activation,
     bind_convolution,
@@ -328,5 +331,30 @@ def bind_compressed_matmul(call: Call) -> Step:
 
     def run() -> None:
         np.matmul(data, unpack() if constant is None else constant, out=out)
+
+    return run
+
+
+# ---- clusters of elementwise operations -----------------------------------------------------------------------------
+@binder("ElementwiseCluster", version="ovgpu")
+def bind_cluster(call: Call) -> Step:
+    """One operation after the other: only devices that compute a cluster at once gain by it."""
+    arrays = [a for a in call.inputs if a is not None]
+    values: list[Node] = [
+        Parameter(node_output.get_element_type(), PartialShape.of(a.shape))
+        for node_output, a in zip(call.node.input_values(), arrays, strict=True)
+    ]
+    first = len(values)
+    for step in call.attributes["steps"]:
+        operands = [values[i].output(0) for i in step.operands]
+        values.append(Node(step.declaration, operands, step.attributes))
+
+    def run() -> None:
+        results = list(arrays)
+        for node, step in zip(values[first:], call.attributes["steps"], strict=True):
+            operands = [results[i] for i in step.operands]
+            results += evaluate(node, operands, exact=False)
+        for out, number in zip(call.outputs, call.attributes["results"], strict=True):
+            np.copyto(out, results[number], casting="unsafe")
 
     return run
