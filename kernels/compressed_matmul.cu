@@ -165,12 +165,13 @@ struct PackedTile {
     }
   }
 
-  __device__ __forceinline__ void put(const Accumulator (&values)[COUNT][4], Accumulator (*tile)[ROWS + 4]) const {
+  template <class T, int PITCH>
+  __device__ __forceinline__ void put(const Accumulator (&values)[COUNT][4], T (*tile)[PITCH]) const {
 #pragma unroll
     for (int c = 0; c < COUNT; c++) {
       const int index = threadIdx.x + c * THREADS;
 #pragma unroll
-      for (int i = 0; i < 4; i++) tile[index % (DEPTH / 4) * 4 + i][index / (DEPTH / 4)] = values[c][i];
+      for (int i = 0; i < 4; i++) put_element(tile[index % (DEPTH / 4) * 4 + i][index / (DEPTH / 4)], values[c][i]);
     }
   }
 };

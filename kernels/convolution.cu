@@ -2,6 +2,7 @@
 // fly (implicit GEMM), with groups, dilation, padding, bias and activation. Layout NC(spatial).
 #include "epilogue.cuh"
 #include "storage.cuh"
+#include "tensor_product.cuh"
 #include "tile_product.cuh"
 
 struct ConvolutionShape {
@@ -64,12 +65,13 @@ struct WindowTile {
     }
   }
 
-  __device__ __forceinline__ void put(const Accumulator (&values)[COUNT][4], Accumulator (*tile)[COLUMNS + 4]) const {
+  template <class T, int PITCH>
+  __device__ __forceinline__ void put(const Accumulator (&values)[COUNT][4], T (*tile)[PITCH]) const {
 #pragma unroll
     for (int c = 0; c < COUNT; c++)
 #pragma unroll
       for (int j = 0; j < 4; j++)
-        tile[(threadIdx.x + c * THREADS) / QUARTER][threadIdx.x % QUARTER + j * QUARTER] = values[c][j];
+        put_element(tile[(threadIdx.x + c * THREADS) / QUARTER][threadIdx.x % QUARTER + j * QUARTER], values[c][j]);
   }
 };
 
@@ -111,10 +113,10 @@ struct StoreChannels {
   }
 };
 
-template <int ROWS, int COLUMNS, int DEPTH, int ROWS_EACH, int COLUMNS_EACH>
+template <class Tiles>
 __device__ __forceinline__ void convolution_tiles(const Element* data, const Element* filters, const Element* bias,
                                                   Element* out, Accumulator* partials, const ConvolutionShape& s) {
-  constexpr int THREADS = (ROWS / ROWS_EACH) * (COLUMNS / COLUMNS_EACH);
+  constexpr int ROWS = Tiles::EDGE, COLUMNS = Tiles::EDGE, DEPTH = Tiles::DEPTH, THREADS = Tiles::THREADS;
   const int down = (s.group_rows + ROWS - 1) / ROWS;
   // Tiles of the same windows follow each other: the gathered data is still in the cache.
   const int first_row = blockIdx.x % down * ROWS, first_column = blockIdx.x / down * COLUMNS;
@@ -126,20 +128,24 @@ __device__ __forceinline__ void convolution_tiles(const Element* data, const Ele
     StridedTile<ROWS, DEPTH, THREADS> tile_a = {{weights, s.depth, 1, s.group_rows, end_k, s.filters_vector}, first_row};
     WindowTile<COLUMNS, DEPTH, THREADS> tile_b(channels, s, first_column, end_k);
     StoreChannels store = {out, s.slices > 1 ? partials + blockIdx.y * results : nullptr, bias, s, group, first_row, first_column};
-    tile_product<ROWS, COLUMNS, DEPTH, ROWS_EACH, COLUMNS_EACH>(first_k, end_k, tile_a, tile_b, store);
+    Tiles::multiply(first_k, end_k, tile_a, tile_b, store);
   }
 }
 
 // grid (row tiles * column tiles, slices of the depth, groups).
-#define CONVOLUTION_TILES(ROWS, COLUMNS, DEPTH, ROWS_EACH, COLUMNS_EACH)                                            \
-  extern "C" __global__ void __launch_bounds__((ROWS / ROWS_EACH) * (COLUMNS / COLUMNS_EACH))                      \
-      convolution_##ROWS##x##COLUMNS(const Element* data, const Element* filters, const Element* bias, Element* out, \
-                                     Accumulator* partials, ConvolutionShape s) {                                  \
-    convolution_tiles<ROWS, COLUMNS, DEPTH, ROWS_EACH, COLUMNS_EACH>(data, filters, bias, out, partials, s);       \
+#define CONVOLUTION_TILES(NAME, TILES)                                                                                       \
+  extern "C" __global__ void __launch_bounds__(TILES::THREADS)                                                              \
+      NAME(const Element* data, const Element* filters, const Element* bias, Element* out, Accumulator* partials,           \
+           ConvolutionShape s) {                                                                                            \
+    convolution_tiles<TILES>(data, filters, bias, out, partials, s);                                                        \
   }
-CONVOLUTION_TILES(128, 128, 8, 8, 8)
-CONVOLUTION_TILES(64, 64, 16, 4, 4)
-CONVOLUTION_TILES(32, 32, 16, 4, 4)
+CONVOLUTION_TILES(convolution_128x128, Tiles128)
+CONVOLUTION_TILES(convolution_64x64, Tiles64)
+CONVOLUTION_TILES(convolution_32x32, Tiles32)
+#if defined(HAS_TENSOR_PRODUCT)
+CONVOLUTION_TILES(convolution_tensor_128x128, TensorTiles128)
+CONVOLUTION_TILES(convolution_tensor_64x64, TensorTiles64)
+#endif
 
 // Adds the slices of the depth up, then bias and activation. One thread per result.
 extern "C" __global__ void convolution_finish(const Accumulator* partials, const Element* bias, Element* out, long long count,

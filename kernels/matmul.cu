@@ -2,6 +2,7 @@
 #include "epilogue.cuh"
 #include "storage.cuh"
 #include "store_results.cuh"
+#include "tensor_product.cuh"
 #include "tile_product.cuh"
 
 constexpr int LARGEST_BATCH_RANK = 6;
@@ -27,10 +28,10 @@ __device__ __forceinline__ void move_to_batch(const MatmulShape& s, int batch, c
   }
 }
 
-template <int ROWS, int COLUMNS, int DEPTH, int ROWS_EACH, int COLUMNS_EACH>
+template <class Tiles>
 __device__ __forceinline__ void matmul_tiles(const Element* a, const Element* b, const Element* bias, Element* out,
                                              Accumulator* partials, const MatmulShape& s) {
-  constexpr int THREADS = (ROWS / ROWS_EACH) * (COLUMNS / COLUMNS_EACH);
+  constexpr int ROWS = Tiles::EDGE, COLUMNS = Tiles::EDGE, DEPTH = Tiles::DEPTH, THREADS = Tiles::THREADS;
   const int across = (s.n + COLUMNS - 1) / COLUMNS;
   const int first_row = blockIdx.x / across * ROWS, first_column = blockIdx.x % across * COLUMNS;
   const int first_k = blockIdx.y * s.slice_depth, end_k = min(s.k, first_k + s.slice_depth);
@@ -43,19 +44,23 @@ __device__ __forceinline__ void matmul_tiles(const Element* a, const Element* b,
     Accumulator* partial = s.slices > 1 ? partials + (static_cast<long long>(blockIdx.y) * s.batch + batch) * results : nullptr;
     StoreResults store = {out + batch * results, partial, bias, s.bias_row_step, s.bias_step, s.out_vector,
                           s.m,                   s.n,     first_row, first_column};
-    tile_product<ROWS, COLUMNS, DEPTH, ROWS_EACH, COLUMNS_EACH>(first_k, end_k, tile_a, tile_b, store);
+    Tiles::multiply(first_k, end_k, tile_a, tile_b, store);
   }
 }
 
 // grid (row tiles * column tiles, slices of k, batch).
-#define MATMUL_TILES(NAME, ROWS, COLUMNS, DEPTH, EACH)                                                                       \
-  extern "C" __global__ void __launch_bounds__((ROWS / EACH) * (COLUMNS / EACH))                                            \
+#define MATMUL_TILES(NAME, TILES)                                                                                          \
+  extern "C" __global__ void __launch_bounds__(TILES::THREADS)                                                            \
       NAME(const Element* a, const Element* b, const Element* bias, Element* out, Accumulator* partials, MatmulShape s) { \
-    matmul_tiles<ROWS, COLUMNS, DEPTH, EACH, EACH>(a, b, bias, out, partials, s);                                          \
+    matmul_tiles<TILES>(a, b, bias, out, partials, s);                                                                    \
   }
-MATMUL_TILES(matmul_128x128, 128, 128, 8, 8)
-MATMUL_TILES(matmul_64x64, 64, 64, 16, 4)
-MATMUL_TILES(matmul_32x32, 32, 32, 16, 4)
+MATMUL_TILES(matmul_128x128, Tiles128)
+MATMUL_TILES(matmul_64x64, Tiles64)
+MATMUL_TILES(matmul_32x32, Tiles32)
+#if defined(HAS_TENSOR_PRODUCT)
+MATMUL_TILES(matmul_tensor_128x128, TensorTiles128)
+MATMUL_TILES(matmul_tensor_64x64, TensorTiles64)
+#endif
 
 // Adds the slices of k up, then bias and activation. One thread per result.
 extern "C" __global__ void matmul_finish(const Accumulator* partials, const Element* bias, Element* out, long long count,

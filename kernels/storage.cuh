@@ -46,6 +46,12 @@ __device__ __forceinline__ void store_four(Element* p, const Accumulator* values
   *reinterpret_cast<FourElements*>(p) = four;
 }
 
+// Into a tile of shared memory, which holds elements (for tensor cores) or the type of sums.
+__device__ __forceinline__ void put_element(Accumulator& place, Accumulator x) { place = x; }
+#if defined(STORAGE_F16) || defined(STORAGE_BF16)
+__device__ __forceinline__ void put_element(Element& place, Accumulator x) { place = narrow(x); }
+#endif
+
 // As many elements as 16 bytes hold.
 constexpr int PER_16_BYTES = 16 / sizeof(Element);
 

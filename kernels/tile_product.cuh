@@ -40,7 +40,8 @@ struct StridedTile {
     }
   }
 
-  __device__ __forceinline__ void put(const Accumulator (&values)[COUNT][4], Accumulator (*tile)[ROWS + 4]) const {
+  template <class T, int PITCH>
+  __device__ __forceinline__ void put(const Accumulator (&values)[COUNT][4], T (*tile)[PITCH]) const {
     const bool along_k = matrix.k_stride == 1;
 #pragma unroll
     for (int c = 0; c < COUNT; c++) {
@@ -48,11 +49,11 @@ struct StridedTile {
       if (along_k) {
         int row = index / (DEPTH / 4), k = index % (DEPTH / 4) * 4;
 #pragma unroll
-        for (int i = 0; i < 4; i++) tile[k + i][row] = values[c][i];
+        for (int i = 0; i < 4; i++) put_element(tile[k + i][row], values[c][i]);
       } else {
         int row = index % (ROWS / 4) * 4, k = index / (ROWS / 4);
 #pragma unroll
-        for (int i = 0; i < 4; i++) tile[k][row + i] = values[c][i];
+        for (int i = 0; i < 4; i++) put_element(tile[k][row + i], values[c][i]);
       }
     }
   }
@@ -108,3 +109,16 @@ __device__ __forceinline__ void tile_product(int first_k, int end_k, const TileA
       store(my_row + i / 4 * ROW_GROUP + i % 4, my_column + j / 4 * COLUMN_GROUP, &sums[i][j]);
   __syncthreads();  // a block that goes on to another tile must not overwrite what others still read
 }
+
+// Edge of a square tile, depth of a step and threads of a block.
+template <int EDGE_, int DEPTH_, int EACH>
+struct Tiles {
+  static constexpr int EDGE = EDGE_, DEPTH = DEPTH_, THREADS = (EDGE / EACH) * (EDGE / EACH);
+  template <class TileA, class TileB, class Store>
+  static __device__ __forceinline__ void multiply(int first_k, int end_k, const TileA& a, const TileB& b, const Store& store) {
+    tile_product<EDGE, EDGE, DEPTH, EACH, EACH>(first_k, end_k, a, b, store);
+  }
+};
+typedef Tiles<128, 8, 8> Tiles128;
+typedef Tiles<64, 16, 4> Tiles64;
+typedef Tiles<32, 16, 4> Tiles32;

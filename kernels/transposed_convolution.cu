@@ -80,12 +80,13 @@ struct TapTile {
     }
   }
 
-  __device__ __forceinline__ void put(const Accumulator (&values)[COUNT][4], Accumulator (*tile)[ROWS + 4]) const {
+  template <class T, int PITCH>
+  __device__ __forceinline__ void put(const Accumulator (&values)[COUNT][4], T (*tile)[PITCH]) const {
 #pragma unroll
     for (int c = 0; c < COUNT; c++) {
       int index = threadIdx.x + c * THREADS;
 #pragma unroll
-      for (int i = 0; i < 4; i++) tile[index / QUARTER][index % QUARTER + i * QUARTER] = values[c][i];
+      for (int i = 0; i < 4; i++) put_element(tile[index / QUARTER][index % QUARTER + i * QUARTER], values[c][i]);
     }
   }
 };
@@ -136,12 +137,13 @@ struct SourceTile {
     }
   }
 
-  __device__ __forceinline__ void put(const Accumulator (&values)[COUNT][4], Accumulator (*tile)[COLUMNS + 4]) const {
+  template <class T, int PITCH>
+  __device__ __forceinline__ void put(const Accumulator (&values)[COUNT][4], T (*tile)[PITCH]) const {
 #pragma unroll
     for (int c = 0; c < COUNT; c++)
 #pragma unroll
       for (int j = 0; j < 4; j++)
-        tile[(threadIdx.x + c * THREADS) / QUARTER][threadIdx.x % QUARTER + j * QUARTER] = values[c][j];
+        put_element(tile[(threadIdx.x + c * THREADS) / QUARTER][threadIdx.x % QUARTER + j * QUARTER], values[c][j]);
   }
 };
 

@@ -1,8 +1,8 @@
 """Products of matrices by NVIDIA's cuBLASLt, called through ctypes.
 
-CuPy wraps no cuBLASLt, and refuses cuBLAS calls while a stream is captured; cuBLASLt takes the stream and its workspace as
-arguments, so that its calls can be part of a CUDA graph. Where the library is missing or refuses a product, the kernels of
-this project compute it. Names and numbers of constants: ``cublasLt.h`` of CUDA 12.
+CuPy wraps no cuBLASLt, and refuses cuBLAS calls while a stream is captured; cuBLASLt takes the stream and its
+workspace as arguments, so that its calls can be part of a CUDA graph. Where the library is missing or refuses a
+product, the kernels of this project compute it. Names and numbers of constants: ``cublasLt.h`` of CUDA 12.
 """
 
 from __future__ import annotations

@@ -84,11 +84,11 @@ def test_bias_and_activation():
 
 @pytest.mark.gpu_sim
 def test_every_tile(monkeypatch):
-    from ovgpu.plugins.gpu.lower import convolution
+    from ovgpu.plugins.gpu.lower import matmul
 
     for edge in (32, 64, 128):
         monkeypatch.setattr(
-            convolution,
+            matmul,
             "choose_tile",
             lambda m, n, batch, _, edge=edge: (edge, -(-m // edge) * -(-n // edge) * batch),
         )

@@ -20,11 +20,11 @@ from ovgpu.plugins.gpu.lower.matmul import (
     Epilogue,
     Product,
     choose_slices,
-    choose_tile,
     encode_product,
     lowered_epilogue,
     product_scratch,
     takes_types,
+    tile_kernel,
 )
 from ovgpu.plugins.gpu.lower.windows import DIVISOR, LARGEST_COUNT, Windows, divisor, three
 from ovgpu.plugins.gpu.registry import DeviceTensor, Lowering, lowers
@@ -136,14 +136,14 @@ def lower_convolution(encoder: Encoder, op: Lowering) -> None:
         encoder.launch(source, "convolution_direct", grid, threads, [*pointers, shape])
         return
     columns, depth = out.shape[0] * count, channels * math.prod(kernel)
-    edge, tiles = choose_tile(rows, columns, groups, encoder.multiprocessors)
+    name, edge, threads, tiles = tile_kernel(encoder, out.storage, rows, columns, groups)
     slices, slice_depth = choose_slices(tiles, depth, out.size, encoder.multiprocessors)
     shape["slices"], shape["slice_depth"] = slices, slice_depth
     encoder.launch(
         source,
-        f"convolution_{edge}x{edge}",
+        f"convolution_{name}",
         (-(-rows // edge) * -(-columns // edge), slices, min(groups, 65535)),
-        256 if edge > 32 else 64,
+        threads,
         [*pointers, np.uint64(op.scratch), shape],
     )
     if slices > 1:

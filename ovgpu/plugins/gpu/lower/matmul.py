@@ -204,6 +204,21 @@ def choose_tile(rows: int, columns: int, batch: int, multiprocessors: int) -> tu
     return 32, count
 
 
+def tile_kernel(
+    encoder: Encoder, storage: Type, rows: int, columns: int, batch: int
+) -> tuple[str, int, int, int]:
+    """Which tiled kernel to take: end of its name, edge of its tiles, threads of a block, number of tiles."""
+    edge, tiles = choose_tile(rows, columns, batch, encoder.multiprocessors)
+    tensor = (storage is Type.f16 and encoder.architecture >= 75) or (
+        storage is Type.bf16 and encoder.architecture >= 80
+    )
+    if not tensor:
+        return f"{edge}x{edge}", edge, 256 if edge > 32 else 64, tiles
+    edge = max(edge, 64)
+    tiles = -(-rows // edge) * -(-columns // edge) * batch
+    return f"tensor_{edge}x{edge}", edge, 256 if edge == 128 else 128, tiles
+
+
 def choose_slices(tiles: int, depth: int, count: int, multiprocessors: int) -> tuple[int, int]:
     """Into how many parts the inner dimension is cut so that few tiles keep a device busy, and their depth."""
     wanted = min(
@@ -214,7 +229,7 @@ def choose_slices(tiles: int, depth: int, count: int, multiprocessors: int) -> t
     )
     if wanted < 2:
         return 1, max(depth, 1)
-    slice_depth = -(-depth // (wanted * 16)) * 16
+    slice_depth = -(-depth // (wanted * 32)) * 32
     return -(-depth // slice_depth), slice_depth
 
 
@@ -283,14 +298,13 @@ def encode_product(encoder: Encoder, product: Product, scratch: int) -> None:
         return
     if _encode_with_library(encoder, p, scratch):
         return
-    edge, tiles = choose_tile(p.m, p.n, batch, encoder.multiprocessors)
+    name, edge, threads, tiles = tile_kernel(encoder, p.storage, p.m, p.n, batch)
     slices, depth = choose_slices(tiles, p.k, p.count, encoder.multiprocessors)
     shape = _describe(p, 4, slices, depth)
     grid = (-(-p.m // edge) * -(-p.n // edge), slices, min(batch, 65535))
-    threads = 256 if edge > 32 else 64
     encoder.launch(
         source,
-        f"matmul_{edge}x{edge}",
+        f"matmul_{name}",
         grid,
         threads,
         [*pointers, np.uint64(scratch), shape],
