@@ -156,13 +156,6 @@ FILES: dict[str, KernelFile] = {
     "search.cu": KernelFile(
         elements("search.cu", "float", "half_t", "long long"), {"search_sorted": Budget(40)}
     ),
-    "topk.cu": KernelFile(
-        elements("topk.cu", "float", "half_t"),
-        {"topk_*": Budget(48)},
-    ),
-    "search.cu": KernelFile(
-        elements("search.cu", "float", "half_t"), {"search_sorted": Budget(40)}
-    ),
     "compressed_matmul.cu": KernelFile(
         storages("compressed_matmul.cu", "f32", "f16", macros=["WEIGHTS_U4", "WEIGHTS_NF4"]),
         {
