@@ -284,6 +284,11 @@ class OpDeclaration:
             if p.kind is inspect.Parameter.KEYWORD_ONLY
         }
 
+    @cached_property
+    def file_attributes(self) -> frozenset[str]:
+        """Names of the attributes, as parameters and as files spell them."""
+        return frozenset([*self.attributes, *self.attribute_names.values()])
+
     def complete_attributes(self, given: dict[str, Any]) -> dict[str, Any]:
         """All attributes in their own types, defaults filled in. Raises OpError for unknown or missing ones."""
         complete: dict[str, Any] = {}

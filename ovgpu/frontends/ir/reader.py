@@ -242,12 +242,9 @@ class GraphReader:
         if custom is not None and registry.find(layer.type, layer.version) is None:
             return create_operation(custom, inputs, layer.data)
         declaration = self.declaration(layer)
-        known = declaration.attributes
+        known = declaration.file_attributes
         # Other attributes are those of other versions and of tools; they are ignored, as in OpenVINO.
-        spelled = declaration.attribute_names.values()
-        attributes: dict[str, Any] = {
-            name: value for name, value in layer.data.items() if name in known or name in spelled
-        }
+        attributes: dict[str, Any] = {n: value for n, value in layer.data.items() if n in known}
         return (declaration.node_class or Node)(declaration, inputs, attributes)
 
     def declaration(self, layer: Layer) -> OpDeclaration:
