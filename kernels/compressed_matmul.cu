@@ -84,7 +84,7 @@ __device__ __forceinline__ void few_rows(const Element* data, const unsigned cha
           for (int i = 0; i < PER_WORD; i++) w[i] = decode(words[word] >> i * BITS) - zero;
 #pragma unroll
           for (int r = 0; r < ROWS; r++) {
-            if (first_row + r >= s.m) break;
+            if (first_row + r >= s.m) continue;
             const Element* x = data + static_cast<long long>(first_row + r) * s.k + k + word * PER_WORD;
 #pragma unroll
             for (int i = 0; i < PER_WORD; i += 4) {
