@@ -58,6 +58,7 @@ class GpuExecutor(Transfers):
         self.allocations = 0
         self.graph_launches = 0
         self.times: dict[int, float] = {}
+        self.strings = {}
         with self.context.activate():
             self.stream = cupy().cuda.Stream(non_blocking=True)
             self._done = cupy().cuda.Event(block=True, disable_timing=True)
@@ -282,7 +283,9 @@ class GpuExecutor(Transfers):
         """Bring the inputs to where the records expect them."""
         for index, number in enumerate(self.program.inputs):
             tensor = segment.tensors[number]
-            if tensor.nbytes and index not in segment.device_inputs:
+            if tensor.storage is Type.string:
+                self.strings[number] = inputs[index].copy()
+            elif tensor.nbytes and index not in segment.device_inputs:
                 self._stage_input(self._inputs[index], tensor, inputs[index])
         if segment.device_inputs:
             self._take_device_inputs(segment, inputs)

@@ -31,23 +31,31 @@ def kernel_folder() -> Path:
 
 @lru_cache(maxsize=64)
 def read_source(name: str) -> str:
-    """A source file with its own ``#include "..."`` lines expanded, each header once.
+    """A source file with its own ``#include "..."`` lines expanded, each header once."""
+    return _expand(_text(name), set())
 
-    Expanded here and not by the compiler, so that CuPy's cache key (the text) changes when a header does.
-    """
-    seen: set[str] = set()
 
-    def expand(text: str) -> str:
-        def replace(match: re.Match[str]) -> str:
-            header = match.group(1)
-            if header in seen:
-                return ""
-            seen.add(header)
-            return expand((kernel_folder() / header).read_text(encoding="utf-8"))
+@lru_cache(maxsize=1024)
+def expand_generated(text: str) -> str:
+    """Generated text with its ``#include "..."`` of files in ``kernels/`` expanded, each header once."""
+    return _expand(text, set())
 
-        return _INCLUDE.sub(replace, text)
 
-    return expand((kernel_folder() / name).read_text(encoding="utf-8"))
+def _text(name: str) -> str:
+    return (kernel_folder() / name).read_text(encoding="utf-8")
+
+
+def _expand(text: str, seen: set[str]) -> str:
+    """Expanded here and not by the compiler, so that CuPy's cache key (the text) changes when a header does."""
+
+    def replace(match: re.Match[str]) -> str:
+        header = match.group(1)
+        if header in seen:
+            return ""
+        seen.add(header)
+        return _expand(_text(header), seen)
+
+    return _INCLUDE.sub(replace, text)
 
 
 class ModuleCache:
@@ -84,9 +92,3 @@ class ModuleCache:
             with cupy().cuda.Device(self._device_index):
                 function = self._functions[key] = module.get_function(name)
         return function
-
-
-@lru_cache(maxsize=1024)
-def expand_generated(text: str) -> str:
-    """Generated text with its ``#include "..."`` of files in ``kernels/`` expanded."""
-    return _INCLUDE.sub(lambda match: read_source(match.group(1)), text)

@@ -67,6 +67,9 @@ class DeviceTensor:
 
     @property
     def nbytes(self) -> int:
+        """Bytes in device memory; strings have none there."""
+        if self.storage is Type.string:
+            return 0
         return self.storage.storage_bytes(self.size)
 
     @property

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ovgpu.execution.memory import Lifetime, align, next_power_of_two, plan_memory
+from ovgpu.graph.element_type import Type
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.value import Value
 from ovgpu.plugins.cpu.program import Instruction
@@ -145,6 +146,9 @@ class GpuSegmentPlanner:
     def _tier(self, instruction: Instruction) -> DeviceKernel | None:
         """The lowering that takes this instruction, or None: the host runs it."""
         kernel = self.executor.compiled.lowering(instruction)
+        tensors = (*instruction.inputs, *instruction.outputs)
+        if any(self.executor.storage(n) is Type.string for n in tensors):
+            return None  # strings never leave the host
         if kernel is None or kernel.alias:
             return kernel
         if any(
@@ -255,8 +259,9 @@ class GpuSegmentPlanner:
             executor.encode_inputs(encoder, segment)
         elif self.parent is not None and self.parent.runs_boundary:
             encoder.begin(self.parent.stop, "boundary")
-            numbers = self.program.instructions[self.parent.stop].outputs
-            executor.encode_pending(encoder, self.parent, [segment.tensors[n] for n in numbers])
+            boundary = self.program.instructions[self.parent.stop]
+            targets = [segment.tensors[n] for n in boundary.outputs]
+            executor.encode_pending(encoder, self.parent, boundary, targets)
         for index in range(segment.start, segment.stop):
             self._encode_instruction(encoder, index, scratch.get(index, 0))
         if segment.stop == self.end:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ovgpu.execution.memory import align
+from ovgpu.graph.element_type import Type
 from ovgpu.plugins.cpu.evaluate import evaluate as evaluate_on_host
 from ovgpu.plugins.cpu.program import Instruction
 from ovgpu.plugins.gpu.context import from_storage, to_storage
@@ -20,7 +21,6 @@ from ovgpu.plugins.gpu.segment import GpuSegment
 from ovgpu.plugins.gpu.staging import Replan, Staging
 
 if TYPE_CHECKING:
-    from ovgpu.graph.element_type import Type
     from ovgpu.plugins.cpu.program import Program
     from ovgpu.plugins.gpu.state import DeviceState
 
@@ -54,6 +54,8 @@ class Transfers:
     program: Program
     stream: Any
     states: dict[str, DeviceState]
+    #: String tensors of this inference, by number: they never leave the host.
+    strings: dict[int, np.ndarray]
     _inputs: list[Staging]
     _outputs: list[Staging]
 
@@ -143,6 +145,8 @@ class Transfers:
         if constant is not None:
             return constant
         tensor = segment.tensors[number]
+        if tensor.storage is Type.string:
+            return self.strings[number]
         if not tensor.nbytes:
             return np.empty(tensor.shape, tensor.type.host_dtype)
         return from_storage(staging.view(tensor.nbytes), tensor.storage, tensor.shape)
@@ -166,13 +170,19 @@ class Transfers:
             )
 
     def encode_pending(
-        self, encoder: Encoder, parent: GpuSegment, targets: Sequence[DeviceTensor]
+        self,
+        encoder: Encoder,
+        parent: GpuSegment,
+        instruction: Instruction,
+        targets: Sequence[DeviceTensor],
     ) -> None:
         """Upload what the boundary before this segment computed on the host."""
 
         def upload(stream: int) -> None:
-            for tensor, array in zip(targets, parent.pending, strict=True):
-                self._upload(tensor, array, stream)
+            for number, tensor, array in zip(
+                instruction.outputs, targets, parent.pending, strict=True
+            ):
+                self._upload(number, tensor, array, stream)
 
         encoder.host("upload", upload)
 
@@ -217,8 +227,8 @@ class Transfers:
                 for n, t in zip(instruction.inputs, inputs, strict=True)
             ]
             results = evaluate_on_host(instruction.node, arrays)
-            for tensor, array in zip(outputs, results, strict=True):
-                self._upload(tensor, array, stream)
+            for number, tensor, array in zip(instruction.outputs, outputs, results, strict=True):
+                self._upload(number, tensor, array, stream)
 
         encoder.host("host", run)
 
@@ -228,6 +238,8 @@ class Transfers:
         known = constant if constant is not None else tensor.known
         if known is not None:
             return known.astype(tensor.type.host_dtype, copy=False)
+        if tensor.storage is Type.string:
+            return self.strings[number]
         data = np.empty(tensor.nbytes, np.uint8)
         if data.nbytes:
             copy_async(data.ctypes.data, tensor.address, data.nbytes, DEVICE_TO_HOST, stream)
@@ -235,7 +247,10 @@ class Transfers:
         array = from_storage(data, tensor.storage, tensor.shape)
         return array.astype(tensor.type.host_dtype, copy=False)
 
-    def _upload(self, tensor: DeviceTensor, array: np.ndarray, stream: int) -> None:
+    def _upload(self, number: int, tensor: DeviceTensor, array: np.ndarray, stream: int) -> None:
+        if tensor.storage is Type.string:
+            self.strings[number] = array
+            return
         data = to_storage(array, tensor.storage)
         if data.nbytes:
             copy_async(tensor.address, data.ctypes.data, data.nbytes, HOST_TO_DEVICE, stream)

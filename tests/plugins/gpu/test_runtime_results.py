@@ -140,3 +140,34 @@ def test_profiling_names_the_tier():
     host = [i for i in executed if i.exec_type == "host_f32"]
     assert all(i.real_time.total_seconds() > 0 for i in host)
     assert compiled.get_property("OVGPU_CUDA_GRAPH_COUNT") == 0
+
+
+def test_strings_stay_on_the_host():
+    from ovgpu import opset15 as ops
+    from ovgpu.graph.special import Parameter
+
+    x = Parameter(ov.Type.string, [-1])
+    parts = ops.string_tensor_unpack(x)
+    model = ov.Model([x, *(parts.output(i) for i in range(3))], [x], "strings")
+    request, reference = compile_gpu(model).create_infer_request(), cpu_request(model)
+    for words in (["a", "bc"], ["def"], ["a", "bc"], ["xyz", "q"]):
+        actual, expected = request.infer([np.array(words)]), reference.infer([np.array(words)])
+        for got, want in zip(actual.to_tuple(), expected.to_tuple(), strict=True):
+            np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize(
+    "name", ["u1", "u2", "u4", "i4", "nf4", "f8e4m3", "bf16", "f64", "boolean"]
+)
+def test_input_types(name):
+    from ovgpu import opset16 as ops
+    from ovgpu.graph.special import Parameter
+
+    x = Parameter(getattr(ov.Type, name), [2, 6])
+    model = ov.Model([ops.add(ops.convert(x, "f32"), np.float32(1)), x], [x], name)
+    tensor = ov.Tensor(x.get_element_type(), ov.Shape([2, 6]))
+    values = np.arange(tensor.data.size).reshape(tensor.data.shape)
+    tensor.data[...] = values.astype(tensor.data.dtype)
+    request, reference = compile_gpu(model).create_infer_request(), cpu_request(model)
+    for _ in range(3):
+        assert_same(request.infer([tensor]), reference.infer([tensor]))
