@@ -1,7 +1,7 @@
 """The encoder: the only way to start work on a device.
 
-Lowering functions describe what to do by calling :class:`Encoder` methods; the result is a list of *records*. The same list
-is run eagerly, captured into a CUDA graph, timed for profiling and given its NVTX ranges.
+Lowering functions describe what to do by calling :class:`Encoder` methods; the result is a list of *records*. The same
+list is run eagerly, captured into a CUDA graph, timed for profiling and given its NVTX ranges.
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ class Encoder:
             self._add(Fill(f"{self._label}:fill", int(target), value, nbytes))
 
     def enqueue(self, name: str, call: Callable[[int], None], keep: Any = None) -> None:
-        """Run ``call(stream)``, which enqueues work of a library on that stream; ``keep`` stays alive with the record."""
+        """Run ``call(stream)``, which enqueues a library's work there; ``keep`` lives as long as the record."""
         self._add(Enqueue(f"{self._label}:{name}", call, keep))
 
     def host(self, name: str, call: Callable[[int], None]) -> None:
