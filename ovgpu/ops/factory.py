@@ -88,7 +88,9 @@ def _parameters(declaration: OpDeclaration) -> tuple[str, list[_FactoryParameter
         ast.literal_eval(d) for d in function.args.defaults
     ]
     inputs = {n.lstrip("*"): n.startswith("*") for n in declaration.input_names}
-    derived = declaration.factory is None  # a factory that is written out says itself what is optional
+    derived = (
+        declaration.factory is None
+    )  # a factory that is written out says itself what is optional
     parameters = []
     for name, default in zip(names, defaults, strict=True):
         target = declaration.python_names.get(name, name)

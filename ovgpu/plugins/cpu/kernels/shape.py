@@ -14,7 +14,9 @@ def shape_of(x: np.ndarray, *, out_type: Type) -> np.ndarray:
 
 
 @view("Reshape", "Squeeze", "Unsqueeze")
-def reshape_view(x: np.ndarray, pattern: np.ndarray | None = None, *, out_shape: tuple[int, ...]) -> np.ndarray | None:
+def reshape_view(
+    x: np.ndarray, pattern: np.ndarray | None = None, *, out_shape: tuple[int, ...]
+) -> np.ndarray | None:
     if x.flags.c_contiguous:
         return x.reshape(out_shape)
     try:
@@ -30,7 +32,12 @@ def reshape(x: np.ndarray, pattern: np.ndarray | None = None, *, out: np.ndarray
 
 @kernel("Range")
 def range_(
-    start: np.ndarray, stop: np.ndarray, step: np.ndarray, *, out_type: Type, out_shape: tuple[int, ...]
+    start: np.ndarray,
+    stop: np.ndarray,
+    step: np.ndarray,
+    *,
+    out_type: Type,
+    out_shape: tuple[int, ...],
 ) -> np.ndarray:
     if out_type.is_real():
         wide = np.float64 if out_type is Type.f64 else np.float32
