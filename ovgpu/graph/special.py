@@ -28,16 +28,6 @@ def _declare(name: str, infer: Any, **options: Any) -> OpDeclaration:
     return declaration
 
 
-def _parameter_infer(*, shape: Any = None, element_type: Any = None) -> Value:
-    """An input of the model."""
-    return Value(element_type, shape)
-
-
-def _constant_infer(*, element_type: Any = None, shape: Any = None) -> Value:
-    """A tensor that is part of the model."""
-    raise NotImplementedError
-
-
 def _result_infer(data: Value) -> Value:
     """An output of the model."""
     return data
