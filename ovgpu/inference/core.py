@@ -177,7 +177,9 @@ class Core:
             TypeError: ``model_stream`` is none of these types.
         """
         if isinstance(model_stream, BytesIO):
-            blob = model_stream.read()
+            # The whole buffer, wherever its position is, and the position goes to the start: as OpenVINO does.
+            blob = model_stream.getvalue()
+            model_stream.seek(0)
         elif isinstance(model_stream, bytes):
             blob = model_stream
         elif isinstance(model_stream, Tensor):

@@ -356,7 +356,11 @@ def test_model_on_the_cpu(core: ov.Core) -> None:
     assert compiled.get_runtime_model().get_ops()
     with pytest.raises(RuntimeError):
         core.import_model(b"nonsense", "CPU")
-    assert core.import_model(compiled.export_model(), "CPU")(ONES)[0].tolist() == ONES.tolist()
+    blob = compiled.export_model()
+    for position in (0, 5, len(blob.getvalue())):  # the whole buffer is read wherever its position is
+        blob.seek(position)
+        assert core.import_model(blob, "CPU")(ONES)[0].tolist() == ONES.tolist()
+        assert blob.tell() == 0
 
 
 def test_compile_model_without_a_core() -> None:
