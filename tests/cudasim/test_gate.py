@@ -1,10 +1,9 @@
-"""The static gate, and the speed of the engine."""
+"""The static gate, and the kernels that it and the benchmark of the engine use."""
 
 from __future__ import annotations
 
 import pathlib
 import re
-import time
 
 import numpy
 import pytest
@@ -99,63 +98,32 @@ def test_the_projects_kernels_keep_their_budgets(name):
     assert gate.broken_budgets(rows, gate_budgets.FILES[name].kernels) == []
 
 
-# ---------------------------------------------------------------------------------------- speed
-def best_of(runs: int, function) -> float:
-    """Shortest time in seconds of this process's processor: others on the machine do not count."""
-    times = []
-    for _ in range(runs):
-        start = time.process_time()
-        function()
-        times.append(time.process_time() - start)
-    return min(times)
-
-
-def test_speed_of_dequantisation():
-    """200 million elements per second: large quantised models stay testable."""
+# ---- the kernels that benchmarks/simulated_device.py times compute what they say
+def test_dequantisation():
     bench = Bench()
     module = bench.module(cuda=SOURCE)
-    groups = 1 << 15
+    groups = 1 << 10
     rng = numpy.random.default_rng(0)
     packed = rng.integers(0, 256, (groups, 16), dtype="u1")
-    scale, zero = (
-        rng.standard_normal(groups).astype("f2"),
-        rng.integers(0, 256, groups // 2, dtype="u1"),
-    )
+    scale = rng.standard_normal(groups).astype("f2")
+    zero = rng.integers(0, 256, groups // 2, dtype="u1")
     out = bench.empty((groups, 32), "f2")
     arguments = bench.array(packed), bench.array(scale), bench.array(zero), out, numpy.int32(groups)
-    seconds = best_of(
-        5, lambda: bench.launch(module, "gate_dequantise_u4", groups // 128, 128, *arguments)
-    )
+    bench.launch(module, "gate_dequantise_u4", groups // 128, 128, *arguments)
     nibbles = numpy.stack([packed & 15, packed >> 4], -1).reshape(groups, 32).astype("i4")
     zeros = numpy.stack([zero & 15, zero >> 4], -1).reshape(groups, 1).astype("i4")
     assert (out.get() == (nibbles - zeros).astype("f2") * scale[:, None]).all()
-    assert groups * 32 / seconds > 200e6
     bench.close()
 
 
-def test_speed_of_a_matrix_product_in_shared_memory():
-    """50 million multiply-adds per second, two barriers per tile included."""
+def test_matrix_product_in_shared_memory():
     bench = Bench()
     module = bench.module(cuda=SOURCE)
-    m, n, k = 130, 140, 150
+    m, n, k = 50, 40, 30
     rng = numpy.random.default_rng(0)
     a, b = rng.standard_normal((m, k)).astype("f4"), rng.standard_normal((k, n)).astype("f4")
     c = bench.empty((m, n), "f4")
     arguments = bench.array(a), bench.array(b), c, *(numpy.int32(x) for x in (m, n, k))
-    grid = (-(-n // 16), -(-m // 16))
-    seconds = best_of(
-        5, lambda: bench.launch(module, "gate_shared_tile", grid, (16, 16), *arguments)
-    )
+    bench.launch(module, "gate_shared_tile", (-(-n // 16), -(-m // 16)), (16, 16), *arguments)
     numpy.testing.assert_allclose(c.get(), a @ b, rtol=1e-4, atol=1e-4)
-    assert m * n * k / seconds > 50e6
-    bench.close()
-
-
-def test_launch_overhead():
-    """An empty launch costs the engine less than the 50 microseconds a launch may take in all."""
-    bench = Bench()
-    module = bench.module(
-        ptx=".version 8.8\n.target sm_80\n.address_size 64\n.visible .entry k() { ret; }"
-    )
-    assert best_of(50, lambda: bench.launch(module, "k", 1, 256)) < 100e-6  # with ctypes' own cost
     bench.close()

@@ -357,7 +357,11 @@ def test_model_on_the_cpu(core: ov.Core) -> None:
     with pytest.raises(RuntimeError):
         core.import_model(b"nonsense", "CPU")
     blob = compiled.export_model()
-    for position in (0, 5, len(blob.getvalue())):  # the whole buffer is read wherever its position is
+    for position in (
+        0,
+        5,
+        len(blob.getvalue()),
+    ):  # the whole buffer is read wherever its position is
         blob.seek(position)
         assert core.import_model(blob, "CPU")(ONES)[0].tolist() == ONES.tolist()
         assert blob.tell() == 0
