@@ -53,13 +53,18 @@ def median(samples: list[Clocks]) -> Clocks:
 def fresh(path: Path, processes: int) -> dict[str, dict[str, Clocks]]:
     """Medians by stage, and of all stages together, for each package."""
     samples: dict[str, list[list[Clocks]]] = {p: [] for p in PACKAGES}
-    for _ in range(processes):
+    # Installed packages have bytecode: a source tree must be allowed to write it, by the run that warms up.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    for index in range(processes + 1):
         for package in PACKAGES:
             command = [sys.executable, "-c", _FRESH, package, str(path), json.dumps(CONFIG)]
-            output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            output = subprocess.run(
+                command, capture_output=True, text=True, check=True, env=environment
+            ).stdout
             stages = json.loads(output)
             total = tuple(map(sum, zip(*stages, strict=True)))
-            samples[package].append([*map(tuple, stages), total])
+            if index:
+                samples[package].append([*map(tuple, stages), total])
     names = (*STAGES, "all of these")
     return {
         name: {p: median([run[i] for run in samples[p]]) for p in PACKAGES}
