@@ -19,10 +19,9 @@ from ovgpu.graph.model import Model
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.port import ConstOutput
 from ovgpu.graph.tensor import Tensor
-from ovgpu.plugins.cpu.evaluate import compute_dtype
+from ovgpu.plugins.cpu.evaluate import compute_dtype, host_program
 from ovgpu.plugins.cpu.executor import Executor, StateBuffer
 from ovgpu.plugins.cpu.lowering import lower_model
-from ovgpu.plugins.cpu.program import Program
 from ovgpu.plugins.plugin import CompiledPlugin, Job, OnDone, State
 
 
@@ -33,7 +32,7 @@ class CompiledCpu(CompiledPlugin):
         self.model = model.clone()
         self.config = config
         self.from_cache = from_cache
-        self.program = Program(lower_model(self.model))
+        self.program = host_program(lower_model(self.model))
         self.inputs = [ConstOutput(p.node, p.index) for p in self.model.inputs]
         self.outputs = [ConstOutput(p.node, p.index) for p in self.model.outputs]
         self.streams = self._stream_count()
@@ -106,7 +105,7 @@ class CompiledCpu(CompiledPlugin):
         }
 
     def runtime_model(self) -> Model:
-        from ovgpu.plugins.cpu.runtime_model import build_runtime_model
+        from ovgpu.execution.runtime_model import build_runtime_model
 
         return build_runtime_model(self.program)
 

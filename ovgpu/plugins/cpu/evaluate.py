@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ovgpu.execution.program import Program
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.model import topological_order
 from ovgpu.graph.node import Node
@@ -35,6 +36,22 @@ class MissingKernel(RuntimeError):
         super().__init__(
             f"The CPU has no kernel for {info.version_id}::{info.name} (layer '{node.get_friendly_name()}')"
         )
+
+
+def required_kernel(node: Node) -> Kernel:
+    """The kernel of a node. Raises MissingKernel when the CPU has none."""
+    kernel = find_kernel(node)
+    if kernel is None:
+        raise MissingKernel(node)
+    return kernel
+
+
+def host_program(model: Model) -> Program:
+    """The program of a lowered model whose operations, or those that a device leaves to it, the CPU runs.
+
+    Raises MissingKernel for an operation that the CPU cannot run.
+    """
+    return Program(model, required_kernel, compute_dtype)
 
 
 def widen(array: np.ndarray | None) -> np.ndarray | None:
@@ -155,9 +172,7 @@ def evaluate(node: Node, arrays: Arrays, exact: bool = True) -> list[np.ndarray]
         return evaluate_subgraph(node, [a for a in arrays if a is not None])
     if isinstance(node, (ReadValue, Assign)):
         return [_as_host(arrays[0], node._outputs[0].value) if arrays else _zeros(node)]
-    kernel = find_kernel(node)
-    if kernel is None:
-        raise MissingKernel(node)
+    kernel = required_kernel(node)
     with np.errstate(all="ignore"):
         return compute(node, kernel, arrays, infer_outputs(node, arrays), exact)
 

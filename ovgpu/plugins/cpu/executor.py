@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from ovgpu.execution.boundaries import deciding_inputs, peeked_outputs
 from ovgpu.execution.memory import Layout, Lifetime, next_power_of_two
+from ovgpu.execution.program import Instruction, Program
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.state import Assign, ReadValue
 from ovgpu.graph.value import Value
 from ovgpu.plugins.cpu.evaluate import compute_dtype
-from ovgpu.plugins.cpu.plan import Segment, _Peek, plan_segment
-from ovgpu.plugins.cpu.program import Instruction, Program
+from ovgpu.plugins.cpu.plan import Segment, plan_segment
 from ovgpu.plugins.cpu.registry import Step
 from ovgpu.plugins.plugin import InferenceCancelled
 
@@ -329,22 +330,8 @@ class Executor:
         self, segment: Segment, instruction: Instruction, inputs: Sequence[np.ndarray]
     ) -> None:
         """Find out whether the data of some inputs decides the shapes, or only the operation itself does."""
-        if instruction.bodies:
-            segment.deciding, segment.runs_boundary = (), True
-            return
-        peeks = [
-            _Peek(segment.values[n], a) for n, a in zip(instruction.inputs, inputs, strict=True)
-        ]
-        outputs = instruction.node.declaration.infer_values(
-            list(peeks), instruction.node.attributes
-        )
-        if all(v.is_static for v in outputs):
-            segment.deciding = tuple(
-                n for n, p in zip(instruction.inputs, peeks, strict=True) if p.seen
-            )
-            segment.runs_boundary = False
-        else:
-            segment.deciding, segment.runs_boundary = (), True
+        deciding = deciding_inputs(instruction, segment.values, inputs)
+        segment.deciding, segment.runs_boundary = deciding or (), deciding is None
 
     def _compute_boundary(
         self, segment: Segment, instruction: Instruction, inputs: Sequence[np.ndarray]
@@ -356,13 +343,7 @@ class Executor:
             if instruction.bodies:
                 results = self._run_subgraph(instruction, inputs)
             else:
-                peeks: list[Value | None] = [
-                    _Peek(segment.values[n], a)
-                    for n, a in zip(instruction.inputs, inputs, strict=True)
-                ]
-                outputs = instruction.node.declaration.infer_values(
-                    peeks, instruction.node.attributes
-                )
+                outputs, _ = peeked_outputs(instruction, segment.values, inputs)
                 assert instruction.kernel is not None
                 results = compute(instruction.node, instruction.kernel, inputs, outputs)
         except (InferenceCancelled, _Replan):

@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ovgpu.execution.memory import Layout, Lifetime, next_power_of_two, plan_memory
+from ovgpu.execution.program import Instruction, Program
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.value import Value
 from ovgpu.plugins.cpu.evaluate import _view_keywords, widen
-from ovgpu.plugins.cpu.program import Instruction, Program
 from ovgpu.plugins.cpu.registry import Call, Kernel, Step, keyword_arguments
 
 if TYPE_CHECKING:
@@ -65,22 +65,6 @@ class Segment:
     pending: list[np.ndarray] = field(default_factory=list)
     runs_boundary: bool = False
     children: dict[Any, Segment] = field(default_factory=dict)
-
-
-class _Peek(Value):
-    """A value backed by the data of this run; remembers whether its elements were looked at."""
-
-    __slots__ = ("data", "seen")
-
-    def __init__(self, value: Value, data: np.ndarray) -> None:
-        super().__init__(value.type, PartialShape.of(data.shape))
-        self.data = data
-        self.seen = False
-
-    @property
-    def elements(self) -> np.ndarray:
-        self.seen = True
-        return self.data
 
 
 def dense_strides(shape: Sequence[int], itemsize: int, order: Sequence[int]) -> tuple[int, ...]:
@@ -296,7 +280,7 @@ class SegmentPlanner:
         outputs = [self._bounded(n) for n in instruction.outputs]
         nbytes = 0
         if all(v is not None for v in [*inputs, *outputs]):
-            nbytes = kernel.scratch(instruction.node, inputs, outputs)  # type: ignore[arg-type]
+            nbytes = kernel.scratch(instruction.node, inputs, outputs)
         exact = kernel.scratch(
             instruction.node,
             [self.segment.values[n] for n in instruction.inputs],
@@ -478,4 +462,4 @@ def plan_segment(executor: Executor, segment: Segment, parent: Segment | None) -
     return segment
 
 
-__all__ = ["Layout", "Segment", "_Peek", "plan_segment"]
+__all__ = ["Layout", "Segment", "plan_segment"]

@@ -7,10 +7,10 @@ import platform
 from collections.abc import Mapping
 from typing import Any
 
+from ovgpu.execution.program import STATE_OPS, SUBGRAPH_OPS
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.model import Model
 from ovgpu.plugins.cpu.compiled import CompiledCpu
-from ovgpu.plugins.cpu.program import STATE_OPS, SUBGRAPH_OPS
 from ovgpu.plugins.cpu.registry import find_kernel
 from ovgpu.plugins.plugin import CompiledPlugin, Plugin
 from ovgpu.plugins.properties import (

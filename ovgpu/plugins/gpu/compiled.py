@@ -13,12 +13,13 @@ from typing import Any
 
 from ovgpu.execution.memory import align
 from ovgpu.execution.profiling import ProfilingInfo
+from ovgpu.execution.program import Instruction
 from ovgpu.execution.workers import WorkerPool
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.model import Model
 from ovgpu.graph.port import ConstOutput
 from ovgpu.graph.tensor import Tensor
-from ovgpu.plugins.cpu.program import Instruction, Program
+from ovgpu.plugins.cpu.evaluate import host_program
 from ovgpu.plugins.gpu.context import DeviceContext, OutOfDeviceMemory, storage_type, to_storage
 from ovgpu.plugins.gpu.device import DEFAULT_GRAPH_LIMIT, cupy
 from ovgpu.plugins.gpu.evaluate import LARGEST_KNOWN
@@ -42,7 +43,7 @@ class CompiledGpu(CompiledPlugin):
         self.precision = precision_of(config)
         self.profile = bool(config.get("PERF_COUNT", False))
         self.use_graphs = bool(config.get("OVGPU_CUDA_GRAPHS", True)) and not self.profile
-        self.program = Program(lower_model(self.model))
+        self.program = host_program(lower_model(self.model))
         self.inputs = [ConstOutput(p.node, p.index) for p in self.model.inputs]
         self.outputs = [ConstOutput(p.node, p.index) for p in self.model.outputs]
         self.name = self.model.get_friendly_name()
@@ -173,7 +174,7 @@ class CompiledGpu(CompiledPlugin):
         return sum(job.executor.graph_count for job in list(self._jobs))
 
     def runtime_model(self) -> Model:
-        from ovgpu.plugins.cpu.runtime_model import build_runtime_model
+        from ovgpu.execution.runtime_model import build_runtime_model
 
         return build_runtime_model(self.program)
 

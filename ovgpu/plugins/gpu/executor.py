@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ovgpu.execution.boundaries import deciding_inputs
 from ovgpu.execution.memory import Layout, Lifetime, next_power_of_two
+from ovgpu.execution.program import Instruction
 from ovgpu.execution.ranges import marked, pop_range, push_range
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.value import Value
 from ovgpu.plugins.cpu.evaluate import evaluate as evaluate_on_host
-from ovgpu.plugins.cpu.plan import _Peek
-from ovgpu.plugins.cpu.program import Instruction
 from ovgpu.plugins.gpu.context import OutOfDeviceMemory
 from ovgpu.plugins.gpu.device import cupy
 from ovgpu.plugins.gpu.encoder import Record
@@ -488,20 +488,8 @@ class GpuExecutor(Transfers):
         self, segment: GpuSegment, instruction: Instruction, arrays: Sequence[np.ndarray]
     ) -> None:
         """Find out whether shapes after a boundary follow from few values, or the operation must run here."""
-        segment.deciding, segment.runs_boundary = (), True
-        if instruction.bodies:
-            return
-        peeks = [
-            _Peek(segment.values[n], a) for n, a in zip(instruction.inputs, arrays, strict=True)
-        ]
-        outputs = instruction.node.declaration.infer_values(
-            list(peeks), instruction.node.attributes
-        )
-        if all(v.is_static for v in outputs):
-            segment.deciding = tuple(
-                n for n, p in zip(instruction.inputs, peeks, strict=True) if p.seen
-            )
-            segment.runs_boundary = False
+        deciding = deciding_inputs(instruction, segment.values, arrays)
+        segment.deciding, segment.runs_boundary = deciding or (), deciding is None
 
     def _plan_child(
         self, segment: GpuSegment, instruction: Instruction, arrays: Mapping[int, np.ndarray]

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ovgpu.execution.memory import Lifetime, align, next_power_of_two, plan_memory
+from ovgpu.execution.program import Instruction
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.value import Value
-from ovgpu.plugins.cpu.program import Instruction
 from ovgpu.plugins.gpu.encoder import Record
 from ovgpu.plugins.gpu.evaluate import LARGEST_KNOWN
 from ovgpu.plugins.gpu.registry import DeviceKernel, DeviceTensor, Lowering

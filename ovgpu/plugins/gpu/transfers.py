@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ovgpu.execution.memory import align
+from ovgpu.execution.program import Instruction
 from ovgpu.graph.element_type import Type
 from ovgpu.plugins.cpu.evaluate import evaluate as evaluate_on_host
-from ovgpu.plugins.cpu.program import Instruction
 from ovgpu.plugins.gpu.context import from_storage, to_storage
 from ovgpu.plugins.gpu.device import cupy
 from ovgpu.plugins.gpu.encoder import Encoder
@@ -21,7 +21,7 @@ from ovgpu.plugins.gpu.segment import GpuSegment
 from ovgpu.plugins.gpu.staging import Replan, Staging
 
 if TYPE_CHECKING:
-    from ovgpu.plugins.cpu.program import Program
+    from ovgpu.execution.program import Program
     from ovgpu.plugins.gpu.state import DeviceState
 
 #: Bytes of known values that one launch carries as arguments.

@@ -8,13 +8,13 @@ import pytest
 
 import ovgpu as ov
 from ovgpu import opset13 as ops
+from ovgpu.plugins.cpu.evaluate import host_program
 from ovgpu.plugins.cpu.executor import Executor
-from ovgpu.plugins.cpu.program import Program
 from ovgpu.plugins.plugin import InferenceCancelled
 
 
 def executor_of(results, parameters) -> Executor:
-    return Executor(Program(ov.Model(results, parameters, "test")))
+    return Executor(host_program(ov.Model(results, parameters, "test")))
 
 
 def random(*shape: int) -> np.ndarray:

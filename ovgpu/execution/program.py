@@ -1,20 +1,20 @@
-"""A lowered model as a flat list of instructions over numbered tensors."""
+"""A lowered model as a flat list of instructions over numbered tensors: what devices plan from."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from ovgpu.graph.element_type import Type
 from ovgpu.graph.model import Model
 from ovgpu.graph.node import Node
 from ovgpu.graph.port import Output
 from ovgpu.graph.special import Constant, Parameter, Result
 from ovgpu.graph.value import Value
-from ovgpu.plugins.cpu.evaluate import MissingKernel, compute_dtype
-from ovgpu.plugins.cpu.registry import Kernel, find_kernel
 
 #: Tensors whose upper bound is larger than this are planned by the shapes that really occur.
 LARGEST_PLANNED_TENSOR = 1 << 31
@@ -37,10 +37,13 @@ class TensorInfo:
 
 @dataclass(slots=True)
 class Instruction:
-    """One node of the program."""
+    """One node of the program.
+
+    ``kernel`` is what the program's ``find_kernel`` said; None for control flow and variables.
+    """
 
     node: Node
-    kernel: Kernel | None
+    kernel: Any
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     shared: dict[str, Any] = field(default_factory=dict)
@@ -64,11 +67,20 @@ def upper_bytes(value: Value, dtype: np.dtype[Any]) -> int | None:
 class Program:
     """Instructions in execution order, tensors, and which of them are inputs and outputs.
 
-    Raises MissingKernel for an operation that the CPU cannot run.
+    Args:
+        model: lowered for the device.
+        find_kernel: what runs a node on the host; it raises for a node that cannot run.
+        dtype_of: host dtype of tensors of an element type.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(
+        self,
+        model: Model,
+        find_kernel: Callable[[Node], Any],
+        dtype_of: Callable[[Type], np.dtype[Any]],
+    ) -> None:
         self.model = model
+        self._find_kernel, self._dtype_of = find_kernel, dtype_of
         self.tensors: list[TensorInfo] = []
         self.instructions: list[Instruction] = []
         self._numbers: dict[tuple[int, int], int] = {}
@@ -82,7 +94,7 @@ class Program:
 
     def _add(self, output: Output) -> int:
         value = output.value
-        dtype = compute_dtype(value.type)
+        dtype = self._dtype_of(value.type)
         number = len(self.tensors)
         self.tensors.append(TensorInfo(value, dtype, bound=upper_bytes(value, dtype)))
         self._numbers[_key(output)] = number
@@ -100,11 +112,11 @@ class Program:
         kernel = None
         bodies: tuple[Program, ...] = ()
         if name in SUBGRAPH_OPS:
-            bodies = tuple(Program(body) for body in node.body_models())
+            bodies = tuple(
+                Program(body, self._find_kernel, self._dtype_of) for body in node.body_models()
+            )
         elif name not in STATE_OPS:
-            kernel = find_kernel(node)
-            if kernel is None:
-                raise MissingKernel(node)
+            kernel = self._find_kernel(node)
         inputs = tuple(self._numbers[_key(s)] for s in node.input_values())
         outputs = tuple(self._add(o) for o in node.outputs())
         self.instructions.append(Instruction(node, kernel, inputs, outputs, bodies=bodies))

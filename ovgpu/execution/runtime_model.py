@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ovgpu.execution.program import Program
 from ovgpu.graph.any import OVAny
 from ovgpu.graph.model import Model
 from ovgpu.graph.node import Node
@@ -9,7 +10,6 @@ from ovgpu.graph.port import Output
 from ovgpu.graph.special import Parameter, Result
 from ovgpu.graph.value import Value
 from ovgpu.ops.declaration import OpDeclaration
-from ovgpu.plugins.cpu.program import Program
 
 
 class ExecutionNode(Node):
