@@ -1,9 +1,10 @@
 """What is compiled for every architecture (gate.py), and what each kernel may use and must reach there.
 
-A file of ``kernels/`` without an entry fails the gate, and so does a kernel without a budget; the failure suggests the
-line to write. Names of kernels may be patterns, the first that matches counts. A limit that differs on some
-architectures is a dict {"75": ..., "*": ...}. When a budget is raised, the commit says why. Spills are never silent:
-whoever allows some names them here.
+An entry is a file of ``kernels/``, a header that generated texts include, or ``clusters``: the kernels of fused
+elementwise operations (gate_clusters.py). A file without an entry fails the gate, and so does a kernel without a
+budget; the failure suggests the line to write. Names of kernels may be patterns, the first that matches counts. A
+limit that differs on some architectures is a dict {"75": ..., "*": ...}. When a budget is raised, the commit says why.
+Spills are never silent: whoever allows some names them here.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cudasim.gate_clusters import clusters
 from cudasim.gate_sources import (
     Texts,
     as_it_is,
@@ -23,6 +25,8 @@ from cudasim.gate_sources import (
     storages,
     words,
 )  # fmt: skip
+
+from ovgpu.plugins.gpu.codegen import MAX_TENSORS
 
 if TYPE_CHECKING:
     from cudasim.gate import Facts
@@ -61,7 +65,7 @@ def _limit(limit: Limit, arch: str) -> int:
 
 @dataclass(frozen=True)
 class KernelFile:
-    """A file of ``kernels/``: what is compiled of it (its name or generated texts), and its kernels' budgets."""
+    """What is compiled of a file of ``kernels/`` (its name or generated texts), and its kernels' budgets."""
 
     texts: Texts
     kernels: Mapping[str, Budget]
@@ -186,7 +190,34 @@ FILES: dict[str, KernelFile] = {
             "elementwise_*": Budget(48, loads_16=1, stores_16=1),
         },
     ),
-    "packed.cuh": KernelFile(conversions, {"elementwise_convert*": Budget(48)}),
+    # Codes of 4 bits and less, and 8-bit floats beside numbers of 4 bytes, are fewer than 16 bytes a thread.
+    "packed.cuh": KernelFile(
+        conversions,
+        {
+            "convert_*_single": Budget(32),
+            "convert_f32_f8*": Budget(32, loads_16=2),
+            "convert_f8*": Budget(48, loads_16=1, stores_16=2),
+            "convert_*": Budget(40, stores_16=2),
+        },
+    ),
+    "clusters": KernelFile(
+        clusters,
+        {
+            "cluster_most_inputs": Budget(128, loads_16=MAX_TENSORS - 1, stores_16=1),
+            "cluster_most_results": Budget(80, loads_16=2, stores_16=MAX_TENSORS - 2),
+            "cluster_most_*_single": Budget(80),
+            "cluster_most_steps": Budget(64, loads_16=6, stores_16=1),
+            "cluster_*_single": Budget(48),
+            "cluster_four_results": Budget(56, loads_16=3, stores_16=4),
+            "cluster_residual": Budget(56, loads_16=3, stores_16=2),
+            # 32 bytes of the widest type are fewer than 16 of the narrowest
+            "cluster_mask": Budget(56, loads_16=4),
+            "cluster_widths": Budget(32, stores_16=2),
+            "cluster_quantised": Budget(80, loads_16=6),
+            "cluster_unpacked_*": Budget(64, loads_16=2, stores_16=2),
+            "cluster_*": Budget(56, loads_16=2, stores_16=1),
+        },
+    ),
     "cumsum.cuh": KernelFile(
         generated("cumsum.cuh", *[[f"CUMULATIVE_SUM(k, {t})"] for t in ("float", "half_t", "int")]),
         {"*_rows": Budget(48), "*_columns": Budget(48)},

@@ -51,17 +51,28 @@ def with_macros(file: str, *texts: dict[str, str | int]) -> Texts:
 
 def generated(header: str, *texts: Iterable[str]) -> Texts:
     """A header with lines that instantiate its kernels; each line in a namespace, so that they compile at once."""
+    return lambda: [at_once([f'#include "{header}"', *lines]) for lines in texts]
 
-    def text(lines: Iterable[str]) -> str:
-        parts = [f"namespace part_{i} {{\n{line}\n}}\n" for i, line in enumerate(lines)]
-        return f'#include "{header}"\n' + "".join(parts)
 
-    return lambda: [text(lines) for lines in texts]
+def at_once(texts: Iterable[str]) -> str:
+    """One text for several, each in a namespace of its own, behind all the headers that they include."""
+    include = re.compile(r'^#include "\w+\.cuh"\n?', re.MULTILINE)
+    texts = list(texts)
+    headers = dict.fromkeys(line.strip() for text in texts for line in include.findall(text))
+    parts = [include.sub("", text) for text in texts]
+    spaces = [f"namespace part_{i} {{\n{part}\n}}" for i, part in enumerate(parts) if part]
+    return "\n".join([*headers, *spaces, ""])
+
+
+def renamed(source: str, name: str, new: str) -> str:
+    """A generated text whose kernels NAME and NAME_single are called otherwise."""
+    for ending in ("", "_single"):
+        source = source.replace(f" {name}{ending}(", f" {new}{ending}(")
+    return source
 
 
 def elementwise() -> Sequence[str]:
     """A kernel for each formula, in f32 and f16 (bit operations in i32)."""
-    header = "elementwise.cuh"
     formulas = (ROOT / "kernels" / "formulas.cuh").read_text(encoding="utf-8")
 
     def kernel(name: str, real: Type) -> str:
@@ -71,21 +82,24 @@ def elementwise() -> Sequence[str]:
         count = parameters[1].count(",") + 1 if parameters else 1  # overloaded ones take one
         result = Type.boolean if formula.kind == "operands" else storage
         expression = codegen.Expression(name, result, tuple(range(count)))
-        source = codegen.emit((expression,), (storage,) * count, (count,)).source
-        return source.replace(f'#include "{header}"\n', "")
+        return codegen.emit((expression,), (storage,) * count, (count,)).source
 
-    kernels = [[kernel(name, real) for name in codegen.FORMULAS] for real in (Type.f32, Type.f16)]
-    return generated(header, *kernels)()
+    return [
+        at_once(kernel(name, real) for name in codegen.FORMULAS) for real in (Type.f32, Type.f16)
+    ]
 
 
 def conversions() -> Sequence[str]:
-    """Conversion of each packed type to f16, and of f32 to and from each 8-bit float."""
+    """Conversion of each packed type to f16, and of f32 to and from each 8-bit float: convert_FROM_TO."""
+
+    def kernel(source: Type, target: Type) -> str:
+        expression = codegen.Expression("convert", target, (0,))
+        made = codegen.emit((expression,), (source,), (1,))
+        return renamed(made.source, made.name, f"convert_{source.to_string()}_{target.to_string()}")
+
     pairs = [(source, Type.f16) for source in (*codegen.PACKED_NAMES, *codegen.FLOAT8_NAMES)]
     pairs += [(Type.f32, target) for target in codegen.FLOAT8_NAMES]
-    return [
-        codegen.emit((codegen.Expression("convert", target, (0,)),), (source,), (1,)).source
-        for source, target in pairs
-    ]
+    return [at_once(kernel(source, target) for source, target in pairs)]
 
 
 def elements(file: str, *names: str) -> Texts:

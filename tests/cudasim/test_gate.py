@@ -7,9 +7,12 @@ import re
 
 import numpy
 import pytest
-from cudasim import gate, gate_budgets, gate_sources, nvrtc
+from cudasim import gate, gate_budgets, gate_clusters, gate_sources, nvrtc
 from cudasim.bench import Bench
 from cudasim.gate_budgets import Budget
+
+from ovgpu.plugins.gpu.codegen import MAX_TENSORS
+from ovgpu.plugins.gpu.fusion import MAX_STEPS
 
 HERE = pathlib.Path(__file__).parent
 SOURCE = (HERE / "kernels" / "gate.cu").read_text()
@@ -88,6 +91,14 @@ def test_errors_of_the_compiler_are_passed_on():
 
 def test_every_file_of_kernels_has_an_entry():
     assert sorted(gate_sources.files_of_kernels() - gate_budgets.FILES.keys()) == []
+
+
+def test_the_largest_clusters_are_among_those_compiled():
+    steps = gate_clusters.fused("most_steps").attributes["steps"]
+    assert len(steps) == MAX_STEPS
+    for name in ("most_inputs", "most_results"):
+        cluster = gate_clusters.fused(name)
+        assert cluster.get_input_size() + cluster.get_output_size() == MAX_TENSORS
 
 
 @pytest.mark.parametrize("name", gate_budgets.FILES)
