@@ -174,7 +174,7 @@ def _parameters(results: Sequence[Node]) -> list[Parameter]:
 
 
 def fused(name: str) -> Node:
-    """The one cluster that the GPU plugin makes of a graph. AssertionError for several, or one that leaves a result out."""
+    """The cluster that the GPU plugin makes of a graph. AssertionError if there are several, or it lacks a result."""
     leaving = GRAPHS[name]()
     # What leaves the cluster goes to operations that are none of its own.
     results = [ops.result(ops.reduce_max(value, np.int64([0]), False)) for value in leaving[:-1]]
