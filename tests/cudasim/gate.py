@@ -33,6 +33,15 @@ if TYPE_CHECKING:
 
 ARCHITECTURES = ("75", "80", "86", "89", "90", "100", "120")
 
+#: One of each generation of instructions: what is compiled for further element types, which change no control flow.
+GENERATIONS = ("75", "80", "90", "120")
+
+#: Texts of an entry that are compiled for all architectures; those behind them are compiled for GENERATIONS.
+LEADING_TEXTS = 2
+
+#: Architectures with the instructions of another one: these are disassembled there.
+_SAME_INSTRUCTIONS = {"86": "80", "89": "80"}
+
 
 class ToolMissing(RuntimeError):
     """ptxas or nvdisasm is not installed."""
@@ -157,16 +166,19 @@ def disassemble(cubin: bytes) -> dict[str, collections.Counter[str]]:
     return found
 
 
-def _inspect_one(source: str, arch: str, options: Sequence[str]) -> list[Facts]:
-    key = hashlib.sha256(repr((_versions(), source, arch, tuple(options))).encode()).hexdigest()
+def _inspect_one(source: str, arch: str, options: Sequence[str], disassembled: bool) -> list[Facts]:
+    key = hashlib.sha256(
+        repr((_versions(), source, arch, tuple(options), disassembled)).encode()
+    ).hexdigest()
     cached = build.cache_dir() / "gate" / f"{key[:24]}.json"
     if cached.exists():
         entries = json.loads(cached.read_text())
         return [Facts(**e | {"opcodes": collections.Counter(e["opcodes"])}) for e in entries]
     facts, cubin = ptxas(nvrtc.compile_cuda(source, arch, options=options), arch)
-    opcodes = disassemble(cubin)
-    for name, row in facts.items():
-        row.opcodes = opcodes[name]
+    if disassembled:
+        opcodes = disassemble(cubin)
+        for name, row in facts.items():
+            row.opcodes = opcodes[name]
     cached.parent.mkdir(exist_ok=True)
     temporary = cached.with_suffix(f".{os.getpid()}.tmp")
     temporary.write_text(json.dumps([vars(row) for row in facts.values()]))
@@ -174,13 +186,31 @@ def _inspect_one(source: str, arch: str, options: Sequence[str]) -> list[Facts]:
     return list(facts.values())
 
 
+def inspect_all(jobs: Sequence[tuple[str, str]], options: Sequence[str]) -> list[Facts]:
+    """Facts of every ``__global__`` function of each (source, architecture), cached on disk."""
+    wanted = set(jobs)
+
+    def one(job: tuple[str, str]) -> list[Facts]:
+        source, arch = job
+        return _inspect_one(
+            source, arch, options, (source, _SAME_INSTRUCTIONS.get(arch)) not in wanted
+        )
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = dict(zip(jobs, pool.map(one, jobs), strict=True))
+    for source, arch in jobs:
+        twin = found.get((source, _SAME_INSTRUCTIONS.get(arch, "")))
+        if twin is not None:
+            for row, other in zip(found[source, arch], twin, strict=True):
+                row.opcodes = other.opcodes
+    return [row for rows in found.values() for row in rows]
+
+
 def inspect(
     source: str, archs: Iterable[str] = ARCHITECTURES, options: Sequence[str] = ("--std=c++17",)
 ) -> list[Facts]:
     """Facts of every ``__global__`` function of a CUDA source on each architecture, cached on disk."""
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = pool.map(lambda arch: _inspect_one(source, arch, options), archs)
-        return [row for rows in found for row in rows]
+    return inspect_all([(source, arch) for arch in archs], options)
 
 
 def inspect_file(name: str, archs: Iterable[str] = ARCHITECTURES) -> list[Facts]:
@@ -189,12 +219,13 @@ def inspect_file(name: str, archs: Iterable[str] = ARCHITECTURES) -> list[Facts]
 
     from ovgpu.plugins.gpu.modules import OPTIONS, expand_generated, read_source
 
+    jobs = []
     archs = list(archs)
-    texts = [
-        read_source(text) if text.endswith(".cu") else expand_generated(text)
-        for text in FILES[name].texts()
-    ]
-    return [row for text in texts for row in inspect(text, archs, OPTIONS)]
+    for position, text in enumerate(FILES[name].texts()):
+        source = read_source(text) if text.endswith(".cu") else expand_generated(text)
+        chosen = archs if position < LEADING_TEXTS else [a for a in archs if a in GENERATIONS]
+        jobs += [(source, arch) for arch in chosen]
+    return inspect_all(jobs, OPTIONS)
 
 
 def _suggestion(kernel: str, rows: Iterable[Facts]) -> str:
