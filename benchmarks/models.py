@@ -113,3 +113,120 @@ def tiny_chain(groups: int = 30) -> ov.Model:
             x = ops.add(ops.sigmoid(x), weights(1, 64, fan_in=1))
         x = ops.sigmoid(x)
     return ov.Model([x], [data], "tiny_chain")
+
+
+def _rms_norm(x: Any, size: int) -> Any:
+    squares = ops.reduce_mean(ops.power(x, np.float32(2)), np.array([-1]), True)
+    root = ops.sqrt(ops.add(squares, np.float32(1e-5)))
+    return ops.multiply(ops.multiply(x, ops.divide(np.float32(1), root)), np.ones(size, np.float32))
+
+
+def _packed(weights: _Weights, inputs: int, outputs: int, group: int) -> Any:
+    """Weights [outputs, inputs] of four bits with a scale for each group, as compression tools write them."""
+    codes = np.clip(np.round(weights(outputs, inputs, fan_in=1) * 3), -8, 7)
+    shape = [outputs, inputs // group, group]
+    constant = ov.op.Constant(ov.Type.i4, ov.Shape(shape), codes.reshape(-1).astype(int).tolist())
+    scale = np.full((outputs, inputs // group, 1), 0.3 / math.sqrt(inputs), np.float16)
+    scaled = ops.multiply(ops.convert(constant, np.float16), ops.constant(scale))
+    return ops.convert(ops.reshape(scaled, np.array([outputs, inputs]), False), np.float32)
+
+
+def llama(
+    layers: int = 4,
+    hidden: int = 256,
+    heads: int = 8,
+    kv_heads: int = 4,
+    intermediate: int = 768,
+    vocabulary: int = 1000,
+    group: int = 0,
+) -> ov.Model:
+    """A decoder like Llama (Touvron et al. 2023) with its past in variables, the arithmetic as exporters write it.
+
+    Inputs ``input_ids`` and ``position_ids`` i64 [batch, length] and ``beam_idx`` i32 [batch], output ``logits`` f32
+    [batch, length, vocabulary]. Attention is causal. ``group`` > 0: weights of four bits with a scale for so many.
+    """
+    weights = _Weights()
+    size = hidden // heads
+    ids = ops.parameter([-1, -1], np.int64, name="input_ids")
+    positions = ops.parameter([-1, -1], np.int64, name="position_ids")
+    beams = ops.parameter([-1], np.int32, name="beam_idx")
+    table = weights(vocabulary, hidden, fan_in=1)
+    x = ops.gather(ops.constant(table), ids, np.int64(0))
+
+    def dense(y: Any, inputs: int, outputs: int) -> Any:
+        if group:
+            return ops.matmul(y, _packed(weights, inputs, outputs, group), False, True)
+        return ops.matmul(y, weights(outputs, inputs), False, True)
+
+    frequencies = (10000.0 ** (-np.arange(0, size, 2) / size)).astype(np.float32)
+    angles = ops.multiply(
+        ops.convert(ops.unsqueeze(positions, np.array([1, 3])), np.float32),
+        ops.constant(frequencies.reshape(1, 1, 1, -1)),
+    )
+    both = ops.concat([angles, angles], -1)
+    cosine, sine = ops.cos(both), ops.sin(both)
+
+    def split(y: Any, count: int) -> Any:
+        y = ops.reshape(y, np.array([0, 0, count, size]), True)
+        return ops.transpose(y, np.array([0, 2, 1, 3]))
+
+    def rotate(y: Any) -> Any:
+        def part(begin: int, end: int) -> Any:
+            return ops.slice(y, *(np.array([v]) for v in (begin, end, 1, 3)))
+
+        turned = ops.concat(
+            [ops.multiply(part(size // 2, size), np.float32(-1)), part(0, size // 2)], -1
+        )
+        return ops.add(ops.multiply(y, cosine), ops.multiply(turned, sine))
+
+    sinks: list[Any] = []
+
+    def cached(y: Any, name: str) -> Any:
+        batch = ops.gather(ops.shape_of(ids, "i64"), np.array([0]), np.int64(0))
+        empty = ops.concat([batch, ops.constant(np.array([kv_heads, 0, size]))], 0)
+        start = ops.broadcast(ops.constant(np.float32(0)), empty)
+        past = ops.read_value(start, name, np.float32, ov.PartialShape([-1, kv_heads, -1, size]))
+        rows = ops.concat([ops.gather(past, beams, np.int64(0)), y], 2)
+        sinks.append(ops.assign(rows, name))
+        return rows
+
+    def repeated(y: Any) -> Any:
+        if heads == kv_heads:
+            return y
+        sizes = ops.shape_of(y, "i64")
+        target = ops.concat(
+            [
+                ops.gather(sizes, np.array([0, 1]), np.int64(0)),
+                ops.constant(np.array([heads // kv_heads])),
+                ops.gather(sizes, np.array([2, 3]), np.int64(0)),
+            ],
+            0,
+        )
+        wide = ops.broadcast(ops.unsqueeze(y, np.array([2])), target)
+        return ops.reshape(wide, np.array([0, heads, -1, size]), True)
+
+    length = ops.gather(ops.shape_of(ids, "i64"), np.int64(1), np.int64(0))
+    mask = None
+    for layer in range(layers):
+        y = _rms_norm(x, hidden)
+        query = rotate(split(dense(y, hidden, hidden), heads))
+        key = cached(rotate(split(dense(y, hidden, kv_heads * size), kv_heads)), f"key.{layer}")
+        value = cached(split(dense(y, hidden, kv_heads * size), kv_heads), f"value.{layer}")
+        if mask is None:
+            total = ops.gather(ops.shape_of(key, "i64"), np.int64(2), np.int64(0))
+            columns = ops.range(np.int64(0), total, np.int64(1), "i64")
+            rows = ops.range(ops.subtract(total, length), total, np.int64(1), "i64")
+            seen = ops.less_equal(columns, ops.unsqueeze(rows, np.array([1])))
+            mask = ops.select(seen, np.float32(0), np.float32(-65504))
+        context = ops.scaled_dot_product_attention(query, repeated(key), repeated(value), mask)
+        context = ops.reshape(
+            ops.transpose(context, np.array([0, 2, 1, 3])), np.array([0, 0, hidden]), True
+        )
+        x = ops.add(x, dense(context, hidden, hidden))
+        y = _rms_norm(x, hidden)
+        gate = ops.swish(dense(y, hidden, intermediate))
+        x = ops.add(
+            x, dense(ops.multiply(gate, dense(y, hidden, intermediate)), intermediate, hidden)
+        )
+    logits = ops.matmul(_rms_norm(x, hidden), weights(vocabulary, hidden), False, True)
+    return ov.Model([logits], sinks, [ids, positions, beams], "llama")

@@ -11,7 +11,9 @@ from ovgpu.passes.batch_norm import decompose_batch_norm
 from ovgpu.passes.constant_folding import fold_constants
 from ovgpu.passes.layer_fusion import fuse_layers
 from ovgpu.passes.layer_norm import fuse_layer_norm
+from ovgpu.passes.rms_norm import fuse_rms_norm
 from ovgpu.plugins.gpu.compressed import keep_weights_packed
+from ovgpu.plugins.gpu.fusion import fuse_elementwise
 
 #: Passes in order. Each edits the model in place and leaves it valid.
 PASSES: Sequence[Callable[[Model], object]] = (
@@ -20,7 +22,9 @@ PASSES: Sequence[Callable[[Model], object]] = (
     decompose_batch_norm,
     restore_activations,
     fuse_layer_norm,
+    fuse_rms_norm,
     fuse_layers,
+    fuse_elementwise,  # last: what it gathers no other pattern finds any more
 )
 
 
