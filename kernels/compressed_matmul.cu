@@ -14,6 +14,8 @@ constexpr int BITS = 8;
 constexpr int BITS = 4;
 #endif
 constexpr int PER_WORD = 32 / BITS, PER_LOAD = 128 / BITS;
+// Weights that are unpacked at once: whole words, which go with whole 16 bytes of data.
+constexpr int CHUNK = PER_WORD > PER_16_BYTES ? PER_WORD : PER_16_BYTES;
 
 struct CompressedShape {
   int m, n, k, group, groups;
@@ -71,6 +73,10 @@ __device__ __forceinline__ void few_rows(const Element* data, const unsigned cha
     const long long first = static_cast<long long>(column) * s.k, first_group = static_cast<long long>(column) * s.groups;
     float sums[ROWS] = {};
     if (s.dense_loads) {
+      // Rows behind the last one are those of the last: nothing depends on a condition while loads are on their way.
+      const Element* rows[ROWS];
+#pragma unroll
+      for (int r = 0; r < ROWS; r++) rows[r] = data + static_cast<long long>(min(first_row + r, s.m - 1)) * s.k;
       for (int k = lane * PER_LOAD; k < s.k; k += 32 * PER_LOAD) {
         const uint4 packed = *reinterpret_cast<const uint4*>(weights + (first + k) * BITS / 8);
         const unsigned words[4] = {packed.x, packed.y, packed.z, packed.w};
@@ -78,20 +84,18 @@ __device__ __forceinline__ void few_rows(const Element* data, const unsigned cha
         const float scale = widen(scales[group]), zero = zero_at(zeros, group);
         float parts[ROWS] = {};
 #pragma unroll
-        for (int word = 0; word < 4; word++) {
-          float w[PER_WORD];
+        for (int c = 0; c < PER_LOAD; c += CHUNK) {
+          float w[CHUNK];
 #pragma unroll
-          for (int i = 0; i < PER_WORD; i++) w[i] = decode(words[word] >> i * BITS) - zero;
+          for (int i = 0; i < CHUNK; i++) w[i] = decode(words[(c + i) / PER_WORD] >> (c + i) % PER_WORD * BITS) - zero;
 #pragma unroll
           for (int r = 0; r < ROWS; r++) {
-            if (first_row + r >= s.m) continue;
-            const Element* x = data + static_cast<long long>(first_row + r) * s.k + k + word * PER_WORD;
 #pragma unroll
-            for (int i = 0; i < PER_WORD; i += 4) {
-              float values[4];
-              load_four(x + i, values);
+            for (int i = 0; i < CHUNK; i += PER_16_BYTES) {
+              float values[PER_16_BYTES];
+              load_16_bytes(rows[r] + k + c + i, values);
 #pragma unroll
-              for (int j = 0; j < 4; j++) parts[r] += values[j] * w[i + j];
+              for (int j = 0; j < PER_16_BYTES; j++) parts[r] += values[j] * w[i + j];
             }
           }
         }
@@ -119,7 +123,7 @@ __device__ __forceinline__ void few_rows(const Element* data, const unsigned cha
 }
 
 #define FEW_ROWS(ROWS)                                                                                                      \
-  extern "C" __global__ void __launch_bounds__(256)                                                                        \
+  extern "C" __global__ void __launch_bounds__(256, 2)                                                                     \
       compressed_rows_##ROWS(const Element* data, const unsigned char* weights, const Element* scales, const Element* zeros, \
                              const Element* bias, Element* out, CompressedShape s) {                                       \
     few_rows<ROWS>(data, weights, scales, zeros, bias, out, s);                                                            \
@@ -178,7 +182,7 @@ struct PackedTile {
 
 // grid (row tiles * column tiles).
 #define COMPRESSED_TILES(EDGE, EACH)                                                                                           \
-  extern "C" __global__ void __launch_bounds__((EDGE / EACH) * (EDGE / EACH))                                                 \
+  extern "C" __global__ void __launch_bounds__((EDGE / EACH) * (EDGE / EACH), 1)                                              \
       compressed_##EDGE##x##EDGE(const Element* data, const unsigned char* weights, const Element* scales, const Element* zeros, \
                                  const Element* bias, Element* out, CompressedShape s) {                                      \
     constexpr int DEPTH = 16, THREADS = (EDGE / EACH) * (EDGE / EACH);                                                        \

@@ -134,7 +134,7 @@ __device__ __forceinline__ void convolution_tiles(const Element* data, const Ele
 
 // grid (row tiles * column tiles, slices of the depth, groups).
 #define CONVOLUTION_TILES(NAME, TILES)                                                                                       \
-  extern "C" __global__ void __launch_bounds__(TILES::THREADS)                                                              \
+  extern "C" __global__ void __launch_bounds__(TILES::THREADS, 1)                                                              \
       NAME(const Element* data, const Element* filters, const Element* bias, Element* out, Accumulator* partials,           \
            ConvolutionShape s) {                                                                                            \
     convolution_tiles<TILES>(data, filters, bias, out, partials, s);                                                        \
@@ -160,7 +160,7 @@ extern "C" __global__ void convolution_finish(const Accumulator* partials, const
 }
 
 // Groups that make few channels (depthwise): a thread sums one window; blockIdx.y is (image, channel).
-extern "C" __global__ void __launch_bounds__(256)
+extern "C" __global__ void __launch_bounds__(256, 1)
     convolution_direct(const Element* data, const Element* filters, const Element* bias, Element* out, ConvolutionShape s) {
   const int channels = s.groups * s.group_rows, planes = s.images * channels;
   const int in_size = s.in[0] * s.in[1] * s.in[2], taps = s.kernel[0] * s.kernel[1] * s.kernel[2];

@@ -50,7 +50,7 @@ __device__ __forceinline__ void matmul_tiles(const Element* a, const Element* b,
 
 // grid (row tiles * column tiles, slices of k, batch).
 #define MATMUL_TILES(NAME, TILES)                                                                                          \
-  extern "C" __global__ void __launch_bounds__(TILES::THREADS)                                                            \
+  extern "C" __global__ void __launch_bounds__(TILES::THREADS, 1)                                                            \
       NAME(const Element* a, const Element* b, const Element* bias, Element* out, Accumulator* partials, MatmulShape s) { \
     matmul_tiles<TILES>(a, b, bias, out, partials, s);                                                                    \
   }
@@ -157,7 +157,7 @@ __device__ __forceinline__ void few_rows_strided(const Element* a, const Element
 }
 
 #define FEW_ROWS(KIND, ROWS, THREADS)                                                                              \
-  extern "C" __global__ void __launch_bounds__(THREADS) matmul_##KIND##_##ROWS(                                   \
+  extern "C" __global__ void __launch_bounds__(THREADS, 1) matmul_##KIND##_##ROWS(                                   \
       const Element* a, const Element* b, const Element* bias, Element* out, MatmulShape s) {                     \
     few_rows_##KIND<ROWS>(a, b, bias, out, s);                                                                    \
   }

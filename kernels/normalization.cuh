@@ -82,6 +82,13 @@ template <class X, class T, int V>
 __device__ __forceinline__ void scale_and_shift(X (&x)[V], const T* gamma, const T* beta, const Affine& affine,
                                                 unsigned row, unsigned column) {
   if (!gamma) return;
+  if constexpr (V == 1) {
+    // Without branches: the registers of 1024 threads do not hold both ways at once.
+    const unsigned channel = row % affine.groups * affine.channels + affine.spatial.quotient(column);
+    const unsigned at = affine.per_channel ? channel : column;
+    x[0] = x[0] * unpack(gamma[at]) + (beta ? X(unpack(beta[at])) : X(0));
+    return;
+  }
   T g[V], b[V];
   if (affine.per_channel) {
     const unsigned first = row % affine.groups * affine.channels;
@@ -272,7 +279,7 @@ __device__ __forceinline__ void normalize_scattered(const Reduced& shape, const 
 }
 
 #define ROW_KERNEL(name, T, V, CACHE)                                                                              \
-  extern "C" __global__ void __launch_bounds__(1024)                                                               \
+  extern "C" __global__ void __launch_bounds__(1024, 1)                                                               \
       name(unsigned rows, unsigned width, const T* x, T* y, const T* gamma, const T* beta, const Affine affine,    \
            Arithmetic<T>::type epsilon) {                                                                          \
     normalize_rows<Operation, T, V, CACHE>(rows, width, x, y, gamma, beta, affine, epsilon);                       \
@@ -280,7 +287,7 @@ __device__ __forceinline__ void normalize_scattered(const Reduced& shape, const 
 #define NORMALIZATION_ROWS(name, OPERATION, T)                                                                     \
   typedef OPERATION<Arithmetic<T>::type> Operation;                                                                \
   ROW_KERNEL(name##_rows, T, 16 / sizeof(T), sizeof(T) < 4 ? 3 : 4)                                                \
-  ROW_KERNEL(name##_rows_single, T, 1, 8)                                                                          \
+  ROW_KERNEL(name##_rows_single, T, 1, 6)                                                                          \
   ROW_KERNEL(name##_long_rows, T, 16 / sizeof(T), 0)                                                               \
   ROW_KERNEL(name##_long_rows_single, T, 1, 0)
 #define NORMALIZATION_AXES(name, OPERATION, T)                                                                     \

@@ -78,19 +78,19 @@ __device__ __forceinline__ void largest_of_windows(const Element* data, Element*
   }
 }
 
-extern "C" __global__ void __launch_bounds__(256) max_pool(const Element* data, Element* out, PoolingShape s) {
+extern "C" __global__ void __launch_bounds__(256, 1) max_pool(const Element* data, Element* out, PoolingShape s) {
   largest_of_windows<int, false>(data, out, nullptr, s);
 }
-extern "C" __global__ void __launch_bounds__(256) max_pool_i32(const Element* data, Element* out, int* positions, PoolingShape s) {
+extern "C" __global__ void __launch_bounds__(256, 1) max_pool_i32(const Element* data, Element* out, int* positions, PoolingShape s) {
   largest_of_windows<int, true>(data, out, positions, s);
 }
-extern "C" __global__ void __launch_bounds__(256)
+extern "C" __global__ void __launch_bounds__(256, 1)
     max_pool_i64(const Element* data, Element* out, long long* positions, PoolingShape s) {
   largest_of_windows<long long, true>(data, out, positions, s);
 }
 
 #if !defined(STORAGE_I32)
-extern "C" __global__ void __launch_bounds__(256) average_pool(const Element* data, Element* out, PoolingShape s) {
+extern "C" __global__ void __launch_bounds__(256, 1) average_pool(const Element* data, Element* out, PoolingShape s) {
   const long long in_size = static_cast<long long>(s.in[0]) * s.in[1] * s.in[2];
   for (int plane = blockIdx.y; plane < s.planes; plane += gridDim.y) {
     const Element* source = data + plane * in_size;
@@ -135,7 +135,7 @@ __device__ __forceinline__ void adaptive_bounds(int index, int size, int count, 
 }
 
 // A warp per window: windows of global pooling are whole planes.
-extern "C" __global__ void __launch_bounds__(256) adaptive_average_pool(const Element* data, Element* out, PoolingShape s) {
+extern "C" __global__ void __launch_bounds__(256, 1) adaptive_average_pool(const Element* data, Element* out, PoolingShape s) {
   const int lane = threadIdx.x % 32, warp = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
   const long long in_size = static_cast<long long>(s.in[0]) * s.in[1] * s.in[2];
   const long long count = static_cast<long long>(s.planes) * s.windows;
@@ -194,11 +194,11 @@ __device__ __forceinline__ void adaptive_largest(const Element* data, Element* o
   }
 }
 
-extern "C" __global__ void __launch_bounds__(256)
+extern "C" __global__ void __launch_bounds__(256, 1)
     adaptive_max_pool_i32(const Element* data, Element* out, int* positions, PoolingShape s) {
   adaptive_largest(data, out, positions, s);
 }
-extern "C" __global__ void __launch_bounds__(256)
+extern "C" __global__ void __launch_bounds__(256, 1)
     adaptive_max_pool_i64(const Element* data, Element* out, long long* positions, PoolingShape s) {
   adaptive_largest(data, out, positions, s);
 }

@@ -4,7 +4,7 @@ An entry is a file of ``kernels/``, a header that generated texts include, or ``
 elementwise operations (gate_clusters.py). A file without an entry fails the gate, and so does a kernel without a
 budget; the failure suggests the line to write. Names of kernels may be patterns, the first that matches counts. A
 limit that differs on some architectures is a dict {"75": ..., "*": ...}. When a budget is raised, the commit says why.
-Spills are never silent: whoever allows some names them here.
+No kernel may spill registers to memory on any architecture: there is no budget for that.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ class Budget:
     """Limits of one kernel, over all texts that it is compiled from."""
 
     registers: Limit  # 64: four blocks of 256 threads per multiprocessor; 128: two
-    spill_bytes: Limit = 0
     shared_bytes: Limit = 2048  # static, with the 1024 that the system takes from sm_90 on
     loads_16: Limit = 0  # at least so many 16-byte global loads
     stores_16: Limit = 0  # at least so many 16-byte global stores
@@ -48,7 +47,9 @@ class Budget:
     def broken(self, facts: Facts) -> list[str]:
         """Sentences about the limits that the facts do not keep."""
         found = []
-        for name in ("registers", "spill_bytes", "shared_bytes"):
+        if facts.spill_bytes:
+            found.append(f"spills {facts.spill_bytes} bytes, which no kernel may")
+        for name in ("registers", "shared_bytes"):
             limit, value = _limit(getattr(self, name), facts.arch), getattr(facts, name)
             if value > limit:
                 found.append(f"{name} {value}, allowed {limit}")
@@ -92,34 +93,31 @@ FILES: dict[str, KernelFile] = {
     "matmul.cu": KernelFile(
         storages("matmul.cu", "f32", "f16", "bf16", "i32", activations=["gelu"]),
         {
-            "matmul_strided_*": Budget(64, shared_bytes=8448),
-            # ptxas keeps at 40 to 48 registers and spills a few words outside the loop
-            "matmul_dense_*": Budget(64, spill_bytes={"100": 32, "120": 32, "*": 0}, loads_16=1),
+            "matmul_strided_*": Budget(80, shared_bytes=8448),
+            "matmul_dense_*": Budget(88, loads_16=1),
             "matmul_finish": Budget(64),
-            "matmul_32x32": Budget(128, shared_bytes=9216 + 1024),
-            "matmul_64x64": Budget(80, spill_bytes=16, shared_bytes=17408 + 1024),
+            "matmul_32x32": Budget(160, shared_bytes=9216 + 1024),
+            "matmul_64x64": Budget(128, shared_bytes=17408 + 1024),
             "matmul_tensor_64x64": Budget(
-                232, spill_bytes=8, shared_bytes=17408 + 1024, tensor_core={"75": 0, "*": 16}
+                232, shared_bytes=17408 + 1024, tensor_core={"75": 0, "*": 16}
             ),
             "matmul_tensor_128x128": Budget(
                 255, shared_bytes=33792 + 1024, tensor_core={"75": 0, "*": 32}
             ),
             # 64 sums a thread: one block of 256 threads per multiprocessor is meant
-            "matmul_128x128": Budget(168, shared_bytes=16896 + 1024),
+            "matmul_128x128": Budget(192, shared_bytes=16896 + 1024),
         },
     ),
     "convolution.cu": KernelFile(
         storages("convolution.cu", "f32", "f16", activations=["gelu"]),
         {
-            "convolution_direct": Budget(64),
+            "convolution_direct": Budget(96),
             "convolution_finish": Budget(56),
-            "convolution_32x32": Budget(184, shared_bytes=9216 + 1024),
-            "convolution_64x64": Budget(144, spill_bytes=32, shared_bytes=17408 + 1024),
-            "convolution_tensor_64x64": Budget(
-                168, spill_bytes=64, shared_bytes=17408 + 1024, tensor_core=16
-            ),
+            "convolution_32x32": Budget(208, shared_bytes=9216 + 1024),
+            "convolution_64x64": Budget(160, shared_bytes=17408 + 1024),
+            "convolution_tensor_64x64": Budget(248, shared_bytes=17408 + 1024, tensor_core=16),
             "convolution_tensor_128x128": Budget(255, shared_bytes=33792 + 1024, tensor_core=32),
-            "convolution_128x128": Budget(184, shared_bytes=16896 + 1024),
+            "convolution_128x128": Budget(200, shared_bytes=16896 + 1024),
         },
     ),
     "transposed_convolution.cu": KernelFile(
@@ -136,10 +134,9 @@ FILES: dict[str, KernelFile] = {
     "pooling.cu": KernelFile(
         storages("pooling.cu", "f32", "f16"),
         {
-            "average_pool": Budget(64, spill_bytes=68),
-            "max_pool_*": Budget(48, spill_bytes=100),
-            "max_pool": Budget(48),
-            "adaptive_*": Budget(48),
+            "average_pool": Budget(80),
+            "max_pool*": Budget(48),
+            "adaptive_*": Budget(56),
         },
     ),
     "recurrent.cu": KernelFile(
@@ -173,8 +170,9 @@ FILES: dict[str, KernelFile] = {
     "compressed_matmul.cu": KernelFile(
         storages("compressed_matmul.cu", "f32", "f16", macros=["WEIGHTS_U4", "WEIGHTS_NF4"]),
         {
-            "compressed_rows_*": Budget(128, spill_bytes=48, loads_16=1),
-            "compressed_*": Budget(168, spill_bytes=8, shared_bytes=18432),
+            "compressed_rows_1": Budget(80, loads_16=10),
+            "compressed_rows_*": Budget(128, loads_16=17),  # two blocks of 256 threads are meant
+            "compressed_*": Budget(104, shared_bytes=18432),
         },
     ),
     "elementwise.cuh": KernelFile(
@@ -241,8 +239,6 @@ FILES: dict[str, KernelFile] = {
             NORMALIZATION_AXES=["LogSoftmax", "DeviationOutside", "Centre", "NormMax", "NormAdd"],
         ),
         {
-            # 64 registers is all that 1024 threads leave; on sm_120 two words go to memory
-            "*_rows_single": Budget(64, spill_bytes={"120": 8, "*": 0}),
             "*_single": Budget(64),
             "*_rows": ROWS,
             "*_columns": COLUMNS,

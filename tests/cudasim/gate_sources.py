@@ -114,7 +114,7 @@ def words(file: str) -> Texts:
 
 
 def instances(header: str, **operations: Sequence[str]) -> Texts:
-    """A header's kernels in f32 and f16: ``MACRO=[operation, ...]`` stands for MACRO(name, operation, type)."""
+    """A header's kernels in all floats: ``MACRO=[operation, ...]`` stands for MACRO(name, operation, type)."""
     return generated(
         header,
         *[
@@ -123,6 +123,6 @@ def instances(header: str, **operations: Sequence[str]) -> Texts:
                 for macro, names in operations.items()
                 for operation in names
             ]
-            for element in ("float", "half_t")
+            for element in ("float", "half_t", "bfloat16_t", "double")
         ],
     )

@@ -66,7 +66,7 @@ def test_threads_of_rows():
     assert normalization.row_threads(10_000, 768, 8, 3) == 32
     assert normalization.row_threads(1, 4096, 8, 3) == 512
     assert normalization.row_threads(10_000, 8, 4, 4) == 1
-    assert normalization.row_threads(10_000, 1024 * 8 + 1, 1, 8) is None
+    assert normalization.row_threads(10_000, 1024 * 6 + 1, 1, 6) is None
 
 
 # ---- means and variances --------------------------------------------------------------------------------------------

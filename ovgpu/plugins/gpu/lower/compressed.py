@@ -62,7 +62,7 @@ def lower_compressed_matmul(encoder: Encoder, op: Lowering) -> None:
         "dense_loads": depth % per_load == 0
         and group % per_load == 0
         and weights.address % 16 == 0
-        and data.address % four == 0,
+        and data.address % 16 == 0,
         "data_vector": depth % 4 == 0 and data.address % four == 0,
         "packed_fours": depth % 4 == 0 and group % 4 == 0 and weights.address % 4 == 0,
         "out_vector": columns % 4 == 0 and out.address % four == 0,

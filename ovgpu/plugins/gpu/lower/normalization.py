@@ -137,7 +137,7 @@ def _launch_rows(
     lanes = 16 // storage.size
     if width % lanes or any(address % 16 for address in addresses):
         lanes = 1
-    cached = 8 if lanes == 1 else 3 if storage.size < 4 else 4  # as in NORMALIZATION_ROWS
+    cached = 6 if lanes == 1 else 3 if storage.size < 4 else 4  # as in NORMALIZATION_ROWS
     threads = row_threads(rows, width, lanes, cached)
     name = f"normalize_{operation.lower()}"
     text = f'#include "normalization.cuh"\nNORMALIZATION_ROWS({name}, {operation}, {STORAGE_NAMES[storage]})\n'
