@@ -12,19 +12,21 @@ struct AttentionShape {
   int batch_dims[LARGEST_BATCH_RANK];
   float scale;  // when there is no tensor with it
   int unused;
-  long long mask_row, mask_column;
-  long long query_batch[LARGEST_BATCH_RANK], key_batch[LARGEST_BATCH_RANK];
-  long long value_batch[LARGEST_BATCH_RANK], mask_batch[LARGEST_BATCH_RANK];
+  // Strides in elements; those of a row's elements are 1.
+  long long query_row, key_row, value_row, out_row, mask_row, mask_column;
+  long long query_batch[LARGEST_BATCH_RANK], key_batch[LARGEST_BATCH_RANK], value_batch[LARGEST_BATCH_RANK];
+  long long out_batch[LARGEST_BATCH_RANK], mask_batch[LARGEST_BATCH_RANK];
 };
 
 struct AttentionBatch {
   const Element *query, *key, *value;
+  Element* out;
   const void* mask;
   const AttentionShape& s;
 
   __device__ __forceinline__ AttentionBatch(const Element* query, const Element* key, const Element* value, const void* mask,
-                                            const AttentionShape& s, int batch)
-      : query(query), key(key), value(value), mask(mask), s(s) {
+                                            Element* out, const AttentionShape& s, int batch)
+      : query(query), key(key), value(value), out(out), mask(mask), s(s) {
     long long mask_offset = 0;
     for (int axis = s.batch_rank - 1; axis >= 0; axis--) {
       int index = batch % s.batch_dims[axis];
@@ -32,6 +34,7 @@ struct AttentionBatch {
       this->query += index * s.query_batch[axis];
       this->key += index * s.key_batch[axis];
       this->value += index * s.value_batch[axis];
+      this->out += index * s.out_batch[axis];
       mask_offset += index * s.mask_batch[axis];
     }
     if (s.mask_kind == 1) this->mask = static_cast<const unsigned char*>(mask) + mask_offset;
@@ -56,11 +59,13 @@ __device__ __forceinline__ float weight_of(float x, float maximum) {
 
 // Copies rows of a matrix into shared memory, zeros behind its ends.
 template <int ROWS, int HEAD, int THREADS>
-__device__ __forceinline__ void load_rows(float (*tile)[HEAD + 4], const Element* source, int first, int rows, int head) {
-  const bool vector = head % 4 == 0 && reinterpret_cast<unsigned long long>(source) % (4 * sizeof(Element)) == 0;
+__device__ __forceinline__ void load_rows(float (*tile)[HEAD + 4], const Element* source, long long stride, int first, int rows,
+                                          int head) {
+  const bool vector =
+      head % 4 == 0 && stride % 4 == 0 && reinterpret_cast<unsigned long long>(source) % (4 * sizeof(Element)) == 0;
   for (int i = threadIdx.x; i < ROWS * HEAD / 4; i += THREADS) {
     const int row = i / (HEAD / 4), e = i % (HEAD / 4) * 4;
-    const Element* p = source + static_cast<long long>(first + row) * head + e;
+    const Element* p = source + (first + row) * stride + e;
     const int inside = first + row < rows ? head - e : 0;
     float values[4] = {};
     if (vector && inside >= 4) {
@@ -88,13 +93,13 @@ __device__ __forceinline__ void attention_tiles(const Element* query, const Elem
   const int end = s.causal ? min(s.columns, first_row + ROWS) : s.columns;
 
   for (int index = blockIdx.y; index < s.batch; index += gridDim.y) {
-    const AttentionBatch b(query, key, value, mask, s, index);
+    const AttentionBatch b(query, key, value, mask, out, s, index);
     float sums[EACH][PARTS] = {}, maximum[EACH], total[EACH] = {};
 #pragma unroll
     for (int i = 0; i < EACH; i++) maximum[i] = __int_as_float(0xff800000);
-    load_rows<ROWS, HEAD, THREADS>(queries, b.query, first_row, s.rows, s.head);
+    load_rows<ROWS, HEAD, THREADS>(queries, b.query, s.query_row, first_row, s.rows, s.head);
     for (int first = 0; first < end; first += KEYS) {
-      load_rows<KEYS, HEAD, THREADS>(keys, b.key, first, s.columns, s.head);
+      load_rows<KEYS, HEAD, THREADS>(keys, b.key, s.key_row, first, s.columns, s.head);
       __syncthreads();
       float scores[EACH][COLUMNS] = {};
 #pragma unroll 4
@@ -133,7 +138,7 @@ __device__ __forceinline__ void attention_tiles(const Element* query, const Elem
         }
       }
       __syncthreads();
-      load_rows<KEYS, HEAD, THREADS>(keys, b.value, first, s.columns, s.value_head);
+      load_rows<KEYS, HEAD, THREADS>(keys, b.value, s.value_row, first, s.columns, s.value_head);
       __syncthreads();
 #pragma unroll 4
       for (int j = 0; j < KEYS; j++) {
@@ -155,7 +160,7 @@ __device__ __forceinline__ void attention_tiles(const Element* query, const Elem
       for (int step = 8; step > 0; step >>= 1) total[i] += __shfl_xor_sync(ALL_LANES, total[i], step);
       const int row = first_row + my_row + i;
       if (row >= s.rows) continue;
-      Element* target = out + (static_cast<long long>(index) * s.rows + row) * s.value_head;
+      Element* target = b.out + row * s.out_row;
 #pragma unroll
       for (int p = 0; p < PARTS; p++)
         if (lane + 16 * p < s.value_head) target[lane + 16 * p] = narrow(sums[i][p] / total[i]);
@@ -184,12 +189,12 @@ extern "C" __global__ void __launch_bounds__(256)
   const float factor = scale ? widen(*scale) : s.scale;
   const int end = s.causal ? min(s.columns, row + 1) : s.columns;
   for (int index = blockIdx.y; index < s.batch; index += gridDim.y) {
-    const AttentionBatch b(query, key, value, mask, s, index);
+    const AttentionBatch b(query, key, value, mask, out, s, index);
     float q[PARTS], sums[PARTS] = {}, maximum = __int_as_float(0xff800000), total = 0.f;
 #pragma unroll
     for (int p = 0; p < PARTS; p++) {
       const int e = lane + 32 * p;
-      q[p] = e < s.head ? widen(b.query[static_cast<long long>(row) * s.head + e]) * factor : 0.f;
+      q[p] = e < s.head ? widen(b.query[row * s.query_row + e]) * factor : 0.f;
     }
     for (int first = warp * AT_ONCE; first < end; first += WARPS * AT_ONCE) {
       float scores[AT_ONCE] = {};
@@ -199,7 +204,7 @@ extern "C" __global__ void __launch_bounds__(256)
         if (e < s.head) {
 #pragma unroll
           for (int j = 0; j < AT_ONCE; j++)
-            if (first + j < end) scores[j] += q[p] * widen(b.key[static_cast<long long>(first + j) * s.head + e]);
+            if (first + j < end) scores[j] += q[p] * widen(b.key[(first + j) * s.key_row + e]);
         }
       }
       float largest = maximum;
@@ -223,7 +228,7 @@ extern "C" __global__ void __launch_bounds__(256)
         if (e < s.value_head) {
 #pragma unroll
           for (int j = 0; j < AT_ONCE; j++)
-            if (first + j < end) sums[p] += scores[j] * widen(b.value[static_cast<long long>(first + j) * s.value_head + e]);
+            if (first + j < end) sums[p] += scores[j] * widen(b.value[(first + j) * s.value_row + e]);
         }
       }
     }
@@ -243,7 +248,7 @@ extern "C" __global__ void __launch_bounds__(256)
         sum += warp_sums[w][threadIdx.x] * part;
         all += warp_total[w] * part;
       }
-      out[(static_cast<long long>(index) * s.rows + row) * s.value_head + threadIdx.x] = narrow(sum / all);
+      b.out[row * s.out_row + threadIdx.x] = narrow(sum / all);
     }
     __syncthreads();
   }

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ovgpu.graph.partial_shape import PartialShape
+from ovgpu.graph.partial_shape import PartialShape, broadcast_numpy
 from ovgpu.graph.value import Value
 from ovgpu.ops.convolution import convolution, group_convolution
-from ovgpu.ops.declaration import OpDeclaration, op
+from ovgpu.ops.declaration import OpDeclaration, check, op
 from ovgpu.ops.matmul import matmul
 from ovgpu.ops.window import AutoPad
 
@@ -108,6 +108,64 @@ def compressed_matmul(
     if data.rank is None:
         return Value(data.type, data.shape)
     return Value(data.type, PartialShape.of([*data.dims[:-1], weights.dims[0]]))
+
+
+#: Orders of the axes of 4-D tensors of attention: batch, heads, length, size of a head.
+HEADS_FIRST, LENGTH_FIRST = "bhld", "blhd"
+
+
+def heads_first(value: Sequence[Any], layout: str) -> list[Any]:
+    """Four things by axis, reordered to batch, heads, length, size; the same function turns them back."""
+    batch, second, third, size = value
+    return [batch, second, third, size] if layout == HEADS_FIRST else [batch, third, second, size]
+
+
+@op("Attention", "1", factory="", domain="ovgpu")
+def attention(
+    query: Value,
+    key: Value,
+    value: Value,
+    mask: Value | None = None,
+    *,
+    scale: float,
+    causal: bool = False,
+    layouts: list[str] = [HEADS_FIRST] * 4,
+) -> Value:
+    """softmax(query @ key^T * scale + mask) @ value for heads, of which several may share a key and a value.
+
+    Vaswani et al., "Attention is all you need" (2017); shared keys: Ainslie et al., "GQA" (2023).
+
+    Args:
+        query: [batch, H, L, E].
+        key: [batch, G, S, E]; head h of H uses the key of head h // (H / G). A batch of 1 is repeated.
+        value: [batch, G, S, Ev].
+        mask: broadcasts with [batch, H, L, S] (batch and L may be what it has when they are 1); added, or where
+            boolean, False shuts out.
+        scale: factor of the products.
+        causal: row i sees columns up to i.
+        layouts: order of axes in memory of query, key, value and the result: "bhld" or "blhd".
+
+    Returns:
+        [batch, H, L, Ev] of the type of ``query``.
+    """
+    if query.rank is None or key.rank is None or value.rank is None:
+        return Value(query.type, PartialShape.dynamic())
+    queries, keys, values = (
+        heads_first(v.dims, layout) for v, layout in zip((query, key, value), layouts)
+    )
+    batch = broadcast_numpy(PartialShape.of(queries[:1]), PartialShape.of(keys[:1]))
+    rows = PartialShape.of(queries[2:3])
+    if mask is not None and mask.rank is not None:
+        if mask.rank >= 4:
+            batch = batch and broadcast_numpy(batch, PartialShape.of(mask.dims[:1]))
+        if mask.rank >= 2:
+            merged = broadcast_numpy(rows, PartialShape.of(mask.dims[-2:-1]))
+            check(merged is not None, f"a mask of shape {mask.shape} does not fit {rows} rows")
+            rows = merged or rows
+    check(batch is not None, f"batches of {query.shape} and {key.shape} differ")
+    assert batch is not None
+    result = [batch.dims[0], queries[1], rows.dims[0], values[3]]
+    return Value(query.type, PartialShape.of(heads_first(result, layouts[3])))
 
 
 # ---- clusters -------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from ovgpu.passes.constant_folding import fold_constants
 from ovgpu.passes.layer_fusion import fuse_layers
 from ovgpu.passes.layer_norm import fuse_layer_norm
 from ovgpu.passes.rms_norm import fuse_rms_norm
+from ovgpu.plugins.gpu.attention import fuse_attention
 from ovgpu.plugins.gpu.compressed import keep_weights_packed
 from ovgpu.plugins.gpu.fusion import fuse_elementwise
 
@@ -20,6 +21,7 @@ PASSES: Sequence[Callable[[Model], object]] = (
     keep_weights_packed,  # before folding, which would unpack them
     partial(fold_constants, exact=False),
     decompose_batch_norm,
+    fuse_attention,
     restore_activations,
     fuse_layer_norm,
     fuse_rms_norm,

@@ -42,7 +42,7 @@ FAMILIES = (
 
 @dataclass(slots=True)
 class DeviceTensor:
-    """A dense, C-ordered tensor in device memory.
+    """A tensor in device memory: dense and in C order, unless an operation was promised one with strides.
 
     Attributes:
         address: device address (0 for a tensor without elements and for one that is only known on the host).
@@ -51,6 +51,7 @@ class DeviceTensor:
         storage: element type in device memory. Types below 8 bits are packed as in :class:`ovgpu.Tensor`.
         known: elements when they are known while planning (constants below 4096 elements, shape arithmetic), else None.
         constant: whether the tensor never changes (weights): work on it may be done once.
+        strides: in elements, when the tensor is part of a larger one; None for a dense tensor.
     """
 
     address: int
@@ -59,6 +60,17 @@ class DeviceTensor:
     storage: Type
     known: np.ndarray | None = None
     constant: bool = False
+    strides: tuple[int, ...] | None = None
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Stride of each axis, in elements."""
+        if self.strides is not None:
+            return self.strides
+        steps = [1] * len(self.shape)
+        for axis in reversed(range(len(self.shape) - 1)):
+            steps[axis] = steps[axis + 1] * self.shape[axis + 1]
+        return tuple(steps)
 
     @property
     def size(self) -> int:

@@ -9,8 +9,9 @@ import numpy as np
 
 from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
+from ovgpu.ops.fused import HEADS_FIRST
 from ovgpu.plugins.cpu.kernels.normalization import row_sum
-from ovgpu.plugins.cpu.registry import Call, Step, binder
+from ovgpu.plugins.cpu.registry import Call, Step, binder, kernel
 
 
 def _scores_shape(query: tuple[int, ...], key: tuple[int, ...]) -> tuple[int, ...]:
@@ -69,3 +70,29 @@ def bind_attention(call: Call) -> Step:
             np.matmul(scores, value, out=out)
 
     return step
+
+
+@kernel("Attention")
+def compute_fused_attention(
+    query: np.ndarray,
+    key: np.ndarray,
+    value: np.ndarray,
+    mask: np.ndarray | None = None,
+    *,
+    scale: float,
+    causal: bool,
+    layouts: Sequence[str],
+) -> np.ndarray:
+    """Attention of :mod:`ovgpu.ops.fused`, step by step; fusions for this device do not make it."""
+    order = [(0, 1, 2, 3) if layout == HEADS_FIRST else (0, 2, 1, 3) for layout in layouts]
+    query, key, value = (a.transpose(o) for a, o in zip((query, key, value), order))
+    key, value = (a.repeat(query.shape[1] // a.shape[1], axis=1) for a in (key, value))
+    scores = np.matmul(query, key.swapaxes(-1, -2)) * query.dtype.type(scale)
+    if causal:
+        scores = np.where(np.tri(*scores.shape[-2:]) > 0, scores, -np.inf)
+    if mask is not None:
+        scores = np.where(mask, scores, -np.inf) if mask.dtype == bool else scores + mask
+    largest = scores.max(-1, keepdims=True, initial=-np.inf)
+    weights = np.exp(scores - largest)
+    weights /= weights.sum(-1, keepdims=True)
+    return np.matmul(weights, value).astype(query.dtype).transpose(order[3])

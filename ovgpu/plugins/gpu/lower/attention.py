@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
+from ovgpu.ops.fused import heads_first
 from ovgpu.plugins.gpu.encoder import Encoder
-from ovgpu.plugins.gpu.registry import Lowering, lowers
+from ovgpu.plugins.gpu.registry import DeviceTensor, Lowering, lowers
 from ovgpu.plugins.gpu.variants import variant
 
 BATCH_RANK = 6
@@ -39,11 +41,16 @@ _SHAPE = np.dtype(
         ("batch_dims", "i4", (BATCH_RANK,)),
         ("scale", "f4"),
         ("unused", "i4"),
+        ("query_row", "i8"),
+        ("key_row", "i8"),
+        ("value_row", "i8"),
+        ("out_row", "i8"),
         ("mask_row", "i8"),
         ("mask_column", "i8"),
         ("query_batch", "i8", (BATCH_RANK,)),
         ("key_batch", "i8", (BATCH_RANK,)),
         ("value_batch", "i8", (BATCH_RANK,)),
+        ("out_batch", "i8", (BATCH_RANK,)),
         ("mask_batch", "i8", (BATCH_RANK,)),
     ],
     align=True,
@@ -74,6 +81,68 @@ def broadcast_strides(shape: Sequence[int], sizes: Sequence[int]) -> list[int]:
     return strides
 
 
+@dataclass(slots=True)
+class _Part:
+    """One tensor of attention: strides of the batch dimensions and of a row, in elements."""
+
+    tensor: DeviceTensor
+    batch: Sequence[int]
+    row: int
+    column: int = 1
+
+
+@dataclass(slots=True)
+class _Call:
+    """Attention as the kernels see it. Sizes: ``rows`` queries, ``columns`` keys."""
+
+    rows: int
+    columns: int
+    head: int
+    value_head: int
+    batch: Sequence[int]
+    parts: dict[str, _Part]  # "query", "key", "value", "out", perhaps "mask"
+    causal: bool = False
+    scale: float = 1.0
+    scale_address: int = 0
+
+
+def _encode(encoder: Encoder, call: _Call) -> None:
+    """Launch the kernel that suits the sizes."""
+    out, mask = call.parts["out"].tensor, call.parts.get("mask")
+    shape = np.zeros(1, _SHAPE)
+    values = {
+        "rows": call.rows,
+        "columns": call.columns,
+        "head": call.head,
+        "value_head": call.value_head,
+        "causal": call.causal,
+        "mask_kind": 0 if mask is None else 1 if mask.tensor.type is Type.boolean else 2,
+        "batch": math.prod(call.batch),
+        "batch_rank": len(call.batch),
+        "scale": call.scale,
+    }
+    for name, number in values.items():
+        shape[name] = number
+    shape["batch_dims"][0, : len(call.batch)] = call.batch
+    for name, part in call.parts.items():
+        shape[f"{name}_batch"][0, : len(call.batch)] = part.batch
+        shape[f"{name}_row"] = part.row
+    if mask is not None:
+        shape["mask_column"] = mask.column
+    addresses = [call.parts[n].tensor.address for n in ("query", "key", "value")]
+    addresses += [mask.tensor.address if mask else 0, call.scale_address, out.address]
+    arguments = [*(np.uint64(a) for a in addresses), shape]
+    source = variant("attention.cu", out.storage)
+    blocks = min(math.prod(call.batch), 65535)
+    if call.rows <= FEW_ROWS:
+        encoder.launch(source, "attention_rows", (call.rows, blocks), 256, arguments)
+        return
+    head = max(call.head, call.value_head)
+    size, tile, threads = next(t for t in _TILES if head <= t[0])
+    grid = (-(-call.rows // tile), blocks)
+    encoder.launch(source, f"attention_{size}", grid, threads, arguments)
+
+
 @lowers("ScaledDotProductAttention", accepts=_accepts)
 def lower_attention(encoder: Encoder, op: Lowering) -> None:
     query, key, value = (op.input(i) for i in range(3))
@@ -89,37 +158,61 @@ def lower_attention(encoder: Encoder, op: Lowering) -> None:
     causal = bool(op.attributes["causal"])
     if causal or (mask is not None and not mask.shape and mask.type is not Type.boolean):
         mask = None
-    shape = np.zeros(1, _SHAPE)
-    values = {
-        "rows": rows,
-        "columns": columns,
-        "head": query.shape[-1],
-        "value_head": value.shape[-1],
-        "causal": causal,
-        "mask_kind": 0 if mask is None else 1 if mask.type is Type.boolean else 2,
-        "batch": math.prod(batch),
-        "batch_rank": len(batch),
-        "scale": 1 / math.sqrt(query.shape[-1]),
-    }
-    for name, number in values.items():
-        shape[name] = number
-    shape["batch_dims"][0, : len(batch)] = batch
-    for name, tensor in (("query", query), ("key", key), ("value", value)):
+    parts = {}
+    for name, tensor in (("query", query), ("key", key), ("value", value), ("out", out)):
         matrix = tensor.shape[-2] * tensor.shape[-1]
         strides = [s * matrix for s in broadcast_strides(tensor.shape[:-2], batch)]
-        shape[f"{name}_batch"][0, : len(batch)] = strides
+        parts[name] = _Part(tensor, strides, tensor.shape[-1])
     if mask is not None:
         *strides, row, column = broadcast_strides(mask.shape, (*batch, rows, columns))
-        shape["mask_batch"][0, : len(batch)] = strides
-        shape["mask_row"], shape["mask_column"] = row, column
-    addresses = (query, key, value, mask, scale, out)
-    arguments = [np.uint64(t.address if t else 0) for t in addresses]
-    source = variant("attention.cu", out.storage)
-    blocks = min(math.prod(batch), 65535)
-    if rows <= FEW_ROWS:
-        encoder.launch(source, "attention_rows", (rows, blocks), 256, [*arguments, shape])
+        parts["mask"] = _Part(mask, strides, row, column)
+    head, default = query.shape[-1], 1 / math.sqrt(query.shape[-1])
+    _encode(
+        encoder,
+        _Call(
+            rows, columns, head, value.shape[-1], batch, parts, causal, default, scale.address if scale else 0
+        ),
+    )  # fmt: skip
+
+
+def _accepts_fused(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
+    sizes = [v.dims[-1].get_max_length() for v in inputs[:3:2]]
+    floats = (Type.f32, Type.f16, Type.bf16)
+    masks = (outputs[0].type, Type.boolean)
+    return (
+        outputs[0].type in floats
+        and all(0 < size <= LARGEST_HEAD for size in sizes)
+        and all(v.type is outputs[0].type for v in inputs[:3])
+        and all(v.type in masks for v in inputs[3:])
+    )
+
+
+@lowers("Attention", version="ovgpu", accepts=_accepts_fused)
+def lower_fused_attention(encoder: Encoder, op: Lowering) -> None:
+    """Batch dimensions are the batch, the groups of heads that share a key, and the heads of a group."""
+    out, layouts = op.outputs[0], op.attributes["layouts"]
+    if not out.size:
         return
-    head = max(query.shape[-1], value.shape[-1])
-    size, tile, threads = next(t for t in _TILES if head <= t[0])
-    grid = (-(-rows // tile), blocks)
-    encoder.launch(source, f"attention_{size}", grid, threads, [*arguments, shape])
+    tensors = dict(zip(("query", "key", "value"), (op.input(i) for i in range(3)))) | {"out": out}
+    shapes = {n: heads_first(t.shape, lay) for (n, t), lay in zip(tensors.items(), layouts)}
+    batch, heads, rows, value_head = shapes["out"]
+    groups, columns = shapes["key"][1:3]
+    if columns == 0:
+        encoder.fill(out.address, 0, out.nbytes)
+        return
+    each = heads // groups
+    parts = {}
+    for (name, tensor), layout in zip(tensors.items(), layouts):
+        steps = tensor.steps
+        across, head, row, _ = heads_first(steps, layout)
+        across = across if shapes[name][0] > 1 else 0
+        row = row if shapes[name][2] > 1 else 0
+        inside = (head, 0) if name in ("key", "value") else (head * each, head)
+        parts[name] = _Part(tensor, (across, *inside), row)
+    if len(op.inputs) > 3:
+        mask = op.input(3)
+        across, head, row, column = broadcast_strides(mask.shape, (batch, heads, rows, columns))
+        parts["mask"] = _Part(mask, (across, head * each, head), row, column)
+    call = _Call(rows, columns, shapes["query"][3], value_head, (batch, groups, each), parts)
+    call.causal, call.scale = op.attributes["causal"], op.attributes["scale"]
+    _encode(encoder, call)
