@@ -66,7 +66,8 @@ __device__ __forceinline__ float zero_at(const Element* zeros, long long index) 
 // A few rows: a warp per column of the result, 16 bytes of weights per lane and load.
 template <int ROWS>
 __device__ __forceinline__ void few_rows(const Element* data, const unsigned char* weights, const Element* scales,
-                                         const Element* zeros, const Element* bias, Element* out, const CompressedShape& s) {
+                                         const Element* zeros, const Element* bias, const Element* residual, Element* out,
+                                         const CompressedShape& s) {
   DECODER(decode);
   const int lane = threadIdx.x % 32, warps = blockDim.x / 32, first_row = blockIdx.y * ROWS;
   for (int column = blockIdx.x * warps + threadIdx.x / 32; column < s.n; column += gridDim.x * warps) {
@@ -116,7 +117,8 @@ __device__ __forceinline__ void few_rows(const Element* data, const unsigned cha
       float sum = warp_sum(sums[r]);
       if (lane == 0 && first_row + r < s.m) {
         if (bias) sum += widen(bias[column]);
-        out[static_cast<long long>(first_row + r) * s.n + column] = narrow(ACTIVATE(sum));
+        const long long at = static_cast<long long>(first_row + r) * s.n + column;
+        out[at] = narrow(ACTIVATE((sum RESIDUAL(at))));
       }
     }
   }
@@ -125,8 +127,8 @@ __device__ __forceinline__ void few_rows(const Element* data, const unsigned cha
 #define FEW_ROWS(ROWS)                                                                                                      \
   extern "C" __global__ void __launch_bounds__(256, 2)                                                                     \
       compressed_rows_##ROWS(const Element* data, const unsigned char* weights, const Element* scales, const Element* zeros, \
-                             const Element* bias, Element* out, CompressedShape s) {                                       \
-    few_rows<ROWS>(data, weights, scales, zeros, bias, out, s);                                                            \
+                             const Element* bias, const Element* residual, Element* out, CompressedShape s) {               \
+    few_rows<ROWS>(data, weights, scales, zeros, bias, residual, out, s);                                                   \
   }
 FEW_ROWS(1)
 FEW_ROWS(4)
@@ -184,14 +186,14 @@ struct PackedTile {
 #define COMPRESSED_TILES(EDGE, EACH)                                                                                           \
   extern "C" __global__ void __launch_bounds__((EDGE / EACH) * (EDGE / EACH), 1)                                              \
       compressed_##EDGE##x##EDGE(const Element* data, const unsigned char* weights, const Element* scales, const Element* zeros, \
-                                 const Element* bias, Element* out, CompressedShape s) {                                      \
+                                 const Element* bias, const Element* residual, Element* out, CompressedShape s) {              \
     constexpr int DEPTH = 16, THREADS = (EDGE / EACH) * (EDGE / EACH);                                                        \
     DECODER(decode);                                                                                                          \
     const int down = (s.m + EDGE - 1) / EDGE;                                                                                 \
     const int first_row = blockIdx.x % down * EDGE, first_column = blockIdx.x / down * EDGE;                                  \
     StridedTile<EDGE, DEPTH, THREADS> tile_a = {{data, s.k, 1, s.m, s.k, s.data_vector}, first_row};                          \
     PackedTile<EDGE, DEPTH, THREADS> tile_b = {weights, scales, zeros, s, decode, first_column};                              \
-    StoreResults store = {out, nullptr, bias, 0, 1, s.out_vector, s.m, s.n, first_row, first_column};                         \
+    StoreResults store = {out, nullptr, bias, residual, 0, 1, s.out_vector, s.m, s.n, first_row, first_column};               \
     tile_product<EDGE, EDGE, DEPTH, EACH, EACH>(0, s.k, tile_a, tile_b, store);                                               \
   }
 COMPRESSED_TILES(64, 4)

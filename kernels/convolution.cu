@@ -78,7 +78,7 @@ struct WindowTile {
 struct StoreChannels {
   Element* out;
   Accumulator* partial;
-  const Element* bias;
+  const Element *bias, *residual;
   const ConvolutionShape& s;
   int group, first_row, first_column;
 
@@ -88,12 +88,21 @@ struct StoreChannels {
     if (row >= s.group_rows || column >= s.columns) return;
     const int channel = group * s.group_rows + row;
     const Accumulator summand = bias && !partial ? widen(bias[channel]) : Accumulator(0);
-    Accumulator results[4];
-#pragma unroll
-    for (int j = 0; j < 4; j++) results[j] = partial ? sums[j] : ACTIVATE((sums[j] + summand));
     unsigned place;
     long long n = s.by_windows.split(column, place);
     long long at = (n * s.groups * s.group_rows + channel) * s.windows + place;
+    Accumulator results[4];
+#if defined(WITH_RESIDUAL)
+    if (!partial && s.out_vector && column + 4 <= s.columns) {
+      load_four(residual + at, results);
+#pragma unroll
+      for (int j = 0; j < 4; j++) results[j] = ACTIVATE((sums[j] + summand + results[j]));
+      store_four(out + at, results);
+      return;
+    }
+#endif
+#pragma unroll
+    for (int j = 0; j < 4; j++) results[j] = partial ? sums[j] : ACTIVATE((sums[j] + summand));
     if (!partial && s.out_vector && column + 4 <= s.columns) {
       store_four(out + at, results);
       return;
@@ -106,7 +115,11 @@ struct StoreChannels {
         at += static_cast<long long>(s.groups * s.group_rows - 1) * s.windows;
       }
       if (partial) partial[at] = sums[j];
+#if defined(WITH_RESIDUAL)
+      else out[at] = narrow(ACTIVATE((sums[j] + summand + widen(residual[at]))));
+#else
       else out[at] = narrow(results[j]);
+#endif
       place++;
       at++;
     }
@@ -115,7 +128,7 @@ struct StoreChannels {
 
 template <class Tiles>
 __device__ __forceinline__ void convolution_tiles(const Element* data, const Element* filters, const Element* bias,
-                                                  Element* out, Accumulator* partials, const ConvolutionShape& s) {
+                                                  const Element* residual, Element* out, Accumulator* partials, const ConvolutionShape& s) {
   constexpr int ROWS = Tiles::EDGE, COLUMNS = Tiles::EDGE, DEPTH = Tiles::DEPTH, THREADS = Tiles::THREADS;
   const int down = (s.group_rows + ROWS - 1) / ROWS;
   // Tiles of the same windows follow each other: the gathered data is still in the cache.
@@ -127,7 +140,8 @@ __device__ __forceinline__ void convolution_tiles(const Element* data, const Ele
     const Element* channels = data + static_cast<long long>(group) * s.group_channels * s.in[0] * s.in[1] * s.in[2];
     StridedTile<ROWS, DEPTH, THREADS> tile_a = {{weights, s.depth, 1, s.group_rows, end_k, s.filters_vector}, first_row};
     WindowTile<COLUMNS, DEPTH, THREADS> tile_b(channels, s, first_column, end_k);
-    StoreChannels store = {out, s.slices > 1 ? partials + blockIdx.y * results : nullptr, bias, s, group, first_row, first_column};
+    StoreChannels store = {out,   s.slices > 1 ? partials + blockIdx.y * results : nullptr, bias, residual, s,
+                           group, first_row, first_column};
     Tiles::multiply(first_k, end_k, tile_a, tile_b, store);
   }
 }
@@ -135,9 +149,9 @@ __device__ __forceinline__ void convolution_tiles(const Element* data, const Ele
 // grid (row tiles * column tiles, slices of the depth, groups).
 #define CONVOLUTION_TILES(NAME, TILES)                                                                                       \
   extern "C" __global__ void __launch_bounds__(TILES::THREADS, 1)                                                              \
-      NAME(const Element* data, const Element* filters, const Element* bias, Element* out, Accumulator* partials,           \
-           ConvolutionShape s) {                                                                                            \
-    convolution_tiles<TILES>(data, filters, bias, out, partials, s);                                                        \
+      NAME(const Element* data, const Element* filters, const Element* bias, const Element* residual, Element* out,          \
+           Accumulator* partials, ConvolutionShape s) {                                                                      \
+    convolution_tiles<TILES>(data, filters, bias, residual, out, partials, s);                                               \
   }
 CONVOLUTION_TILES(convolution_128x128, Tiles128)
 CONVOLUTION_TILES(convolution_64x64, Tiles64)
@@ -148,20 +162,21 @@ CONVOLUTION_TILES(convolution_tensor_64x64, TensorTiles64)
 #endif
 
 // Adds the slices of the depth up, then bias and activation. One thread per result.
-extern "C" __global__ void convolution_finish(const Accumulator* partials, const Element* bias, Element* out, long long count,
-                                              int slices, int windows, int channels) {
+extern "C" __global__ void convolution_finish(const Accumulator* partials, const Element* bias, const Element* residual,
+                                              Element* out, long long count, int slices, int windows, int channels) {
   for (long long i = blockIdx.x * static_cast<long long>(blockDim.x) + threadIdx.x; i < count;
        i += static_cast<long long>(gridDim.x) * blockDim.x) {
     Accumulator sum = 0;
     for (int slice = 0; slice < slices; slice++) sum += partials[slice * count + i];
     if (bias) sum += widen(bias[i / windows % channels]);
-    out[i] = narrow(ACTIVATE(sum));
+    out[i] = narrow(ACTIVATE((sum RESIDUAL(i))));
   }
 }
 
 // Groups that make few channels (depthwise): a thread sums one window; blockIdx.y is (image, channel).
 extern "C" __global__ void __launch_bounds__(256, 1)
-    convolution_direct(const Element* data, const Element* filters, const Element* bias, Element* out, ConvolutionShape s) {
+    convolution_direct(const Element* data, const Element* filters, const Element* bias, const Element* residual, Element* out,
+                       ConvolutionShape s) {
   const int channels = s.groups * s.group_rows, planes = s.images * channels;
   const int in_size = s.in[0] * s.in[1] * s.in[2], taps = s.kernel[0] * s.kernel[1] * s.kernel[2];
   for (int plane = blockIdx.y; plane < planes; plane += gridDim.y) {
@@ -193,7 +208,8 @@ extern "C" __global__ void __launch_bounds__(256, 1)
         }
       }
       sum += summand;
-      out[static_cast<long long>(plane) * s.windows + place] = narrow(ACTIVATE(sum));
+      const long long at = static_cast<long long>(plane) * s.windows + place;
+      out[at] = narrow(ACTIVATE((sum RESIDUAL(at))));
     }
   }
 }

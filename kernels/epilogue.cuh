@@ -1,4 +1,5 @@
-// What happens to the result of a product or convolution before it is stored: ACTIVATE(x), an expression of the functions below.
+// What happens to the result of a product or convolution before it is stored: a bias, perhaps a residual, and ACTIVATE(x), an
+// expression of the functions below.
 //
 // The lowering writes the expression into the text that is compiled, so that a chain of activations costs neither branches nor
 // registers. The same functions serve the CPU's chains (ovgpu/plugins/cpu/kernels/fused.py); f32 in and out.
@@ -30,4 +31,11 @@ __device__ __forceinline__ float act_shift(float x, float summand) { return x + 
 
 #ifndef ACTIVATE
 #define ACTIVATE(x) (x)
+#endif
+
+// WITH_RESIDUAL: a tensor like the result is added before the activation. Only texts that need it pay for it.
+#if defined(WITH_RESIDUAL)
+#define RESIDUAL(at) +widen(residual[at])
+#else
+#define RESIDUAL(at)
 #endif

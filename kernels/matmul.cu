@@ -29,8 +29,8 @@ __device__ __forceinline__ void move_to_batch(const MatmulShape& s, int batch, c
 }
 
 template <class Tiles>
-__device__ __forceinline__ void matmul_tiles(const Element* a, const Element* b, const Element* bias, Element* out,
-                                             Accumulator* partials, const MatmulShape& s) {
+__device__ __forceinline__ void matmul_tiles(const Element* a, const Element* b, const Element* bias, const Element* residual,
+                                             Element* out, Accumulator* partials, const MatmulShape& s) {
   constexpr int ROWS = Tiles::EDGE, COLUMNS = Tiles::EDGE, DEPTH = Tiles::DEPTH, THREADS = Tiles::THREADS;
   const int across = (s.n + COLUMNS - 1) / COLUMNS;
   const int first_row = blockIdx.x / across * ROWS, first_column = blockIdx.x % across * COLUMNS;
@@ -42,8 +42,8 @@ __device__ __forceinline__ void matmul_tiles(const Element* a, const Element* b,
     StridedTile<ROWS, DEPTH, THREADS> tile_a = {{batch_a, s.a_row, s.a_k, s.m, end_k, s.a_vector}, first_row};
     StridedTile<COLUMNS, DEPTH, THREADS> tile_b = {{batch_b, s.b_column, s.b_k, s.n, end_k, s.b_vector}, first_column};
     Accumulator* partial = s.slices > 1 ? partials + (static_cast<long long>(blockIdx.y) * s.batch + batch) * results : nullptr;
-    StoreResults store = {out + batch * results, partial, bias, s.bias_row_step, s.bias_step, s.out_vector,
-                          s.m,                   s.n,     first_row, first_column};
+    StoreResults store = {out + batch * results, partial, bias, residual ? residual + batch * results : nullptr,
+                          s.bias_row_step, s.bias_step, s.out_vector, s.m, s.n, first_row, first_column};
     Tiles::multiply(first_k, end_k, tile_a, tile_b, store);
   }
 }
@@ -51,8 +51,9 @@ __device__ __forceinline__ void matmul_tiles(const Element* a, const Element* b,
 // grid (row tiles * column tiles, slices of k, batch).
 #define MATMUL_TILES(NAME, TILES)                                                                                          \
   extern "C" __global__ void __launch_bounds__(TILES::THREADS, 1)                                                            \
-      NAME(const Element* a, const Element* b, const Element* bias, Element* out, Accumulator* partials, MatmulShape s) { \
-    matmul_tiles<TILES>(a, b, bias, out, partials, s);                                                                    \
+      NAME(const Element* a, const Element* b, const Element* bias, const Element* residual, Element* out,                  \
+           Accumulator* partials, MatmulShape s) {                                                                          \
+    matmul_tiles<TILES>(a, b, bias, residual, out, partials, s);                                                            \
   }
 MATMUL_TILES(matmul_128x128, Tiles128)
 MATMUL_TILES(matmul_64x64, Tiles64)
@@ -62,22 +63,22 @@ MATMUL_TILES(matmul_tensor_128x128, TensorTiles128)
 MATMUL_TILES(matmul_tensor_64x64, TensorTiles64)
 #endif
 
-// Adds the slices of k up, then bias and activation. One thread per result.
-extern "C" __global__ void matmul_finish(const Accumulator* partials, const Element* bias, Element* out, long long count,
-                                         int slices, int m, int n, int bias_row_step, int bias_step) {
+// Adds the slices of k up, then bias, residual and activation. One thread per result.
+extern "C" __global__ void matmul_finish(const Accumulator* partials, const Element* bias, const Element* residual,
+                                         Element* out, long long count, int slices, int m, int n, int bias_row_step, int bias_step) {
   for (long long i = blockIdx.x * static_cast<long long>(blockDim.x) + threadIdx.x; i < count;
        i += static_cast<long long>(gridDim.x) * blockDim.x) {
     Accumulator sum = 0;
     for (int slice = 0; slice < slices; slice++) sum += partials[slice * count + i];
     if (bias) sum += widen(bias[i / n % m * bias_row_step + i % n * bias_step]);
-    out[i] = narrow(ACTIVATE(sum));
+    out[i] = narrow(ACTIVATE((sum RESIDUAL(i))));
   }
 }
 
 // A few rows of a times columns of b that are dense along k: a warp per column, 16 bytes per lane and load.
 template <int ROWS>
-__device__ __forceinline__ void few_rows_dense(const Element* a, const Element* b, const Element* bias, Element* out,
-                                               const MatmulShape& s) {
+__device__ __forceinline__ void few_rows_dense(const Element* a, const Element* b, const Element* bias, const Element* residual,
+                                               Element* out, const MatmulShape& s) {
   const int lane = threadIdx.x % 32;
   const int first_row = blockIdx.y * ROWS;
   for (int batch = blockIdx.z; batch < s.batch; batch += gridDim.z) {
@@ -113,7 +114,8 @@ __device__ __forceinline__ void few_rows_dense(const Element* a, const Element* 
         Accumulator sum = warp_sum(sums[r]);
         if (lane == 0 && first_row + r < s.m) {
           if (bias) sum += widen(bias[(first_row + r) * s.bias_row_step + column * s.bias_step]);
-          out[(static_cast<long long>(batch) * s.m + first_row + r) * s.n + column] = narrow(ACTIVATE(sum));
+          const long long at = (static_cast<long long>(batch) * s.m + first_row + r) * s.n + column;
+          out[at] = narrow(ACTIVATE((sum RESIDUAL(at))));
         }
       }
     }
@@ -122,8 +124,8 @@ __device__ __forceinline__ void few_rows_dense(const Element* a, const Element* 
 
 // A few rows of a times b whose rows are dense along its columns: block (32 columns, 16 parts of k).
 template <int ROWS>
-__device__ __forceinline__ void few_rows_strided(const Element* a, const Element* b, const Element* bias, Element* out,
-                                                 const MatmulShape& s) {
+__device__ __forceinline__ void few_rows_strided(const Element* a, const Element* b, const Element* bias, const Element* residual,
+                                                 Element* out, const MatmulShape& s) {
   constexpr int PARTS = 16;
   __shared__ Accumulator parts[ROWS][PARTS][33];
   const int column = blockIdx.x * 32 + threadIdx.x;
@@ -149,7 +151,8 @@ __device__ __forceinline__ void few_rows_strided(const Element* a, const Element
 #pragma unroll
         for (int part = 0; part < PARTS; part++) sum += parts[r][part][threadIdx.x];
         if (bias) sum += widen(bias[(first_row + r) * s.bias_row_step + column * s.bias_step]);
-        out[(static_cast<long long>(batch) * s.m + first_row + r) * s.n + column] = narrow(ACTIVATE(sum));
+        const long long at = (static_cast<long long>(batch) * s.m + first_row + r) * s.n + column;
+        out[at] = narrow(ACTIVATE((sum RESIDUAL(at))));
       }
     }
     __syncthreads();
@@ -158,8 +161,8 @@ __device__ __forceinline__ void few_rows_strided(const Element* a, const Element
 
 #define FEW_ROWS(KIND, ROWS, THREADS)                                                                              \
   extern "C" __global__ void __launch_bounds__(THREADS, 1) matmul_##KIND##_##ROWS(                                   \
-      const Element* a, const Element* b, const Element* bias, Element* out, MatmulShape s) {                     \
-    few_rows_##KIND<ROWS>(a, b, bias, out, s);                                                                    \
+      const Element* a, const Element* b, const Element* bias, const Element* residual, Element* out, MatmulShape s) {    \
+    few_rows_##KIND<ROWS>(a, b, bias, residual, out, s);                                                                  \
   }
 FEW_ROWS(dense, 1, 256)
 FEW_ROWS(dense, 4, 256)

@@ -1,4 +1,4 @@
-// Results of a tiled product: bias, activation, and a store of four neighbours at once where memory allows.
+// Results of a tiled product: bias, residual, activation, and a store of four neighbours at once where memory allows.
 #pragma once
 #include "epilogue.cuh"
 #include "storage.cuh"
@@ -6,7 +6,7 @@
 struct StoreResults {
   Element* out;
   Accumulator* partial;  // where sums over a slice of k go, else null
-  const Element* bias;
+  const Element *bias, *residual;
   int bias_row_step, bias_step, vector, m, n, first_row, first_column;
 
   __device__ __forceinline__ void operator()(int row, int column, const Accumulator* sums) const {
@@ -25,6 +25,9 @@ struct StoreResults {
     for (int j = 0; j < 4; j++) {
       Accumulator x = sums[j];
       if (bias && column + j < n) x += widen(bias[row * bias_row_step + (column + j) * bias_step]);
+#if defined(WITH_RESIDUAL)
+      if (column + j < n) x += widen(residual[at + j]);
+#endif
       results[j] = ACTIVATE(x);
     }
     if (vector && column + 4 <= n) {

@@ -19,6 +19,7 @@ def convolution_bias_activation(
     data: Value,
     filters: Value,
     bias: Value | None = None,
+    residual: Value | None = None,
     *,
     strides: list[int],
     dilations: list[int],
@@ -28,7 +29,10 @@ def convolution_bias_activation(
     activations: list[str] = [],
     activation_parameters: list[float] = [],
 ) -> Value | tuple[Value, ...]:
-    """activation(Convolution-1(data, filters) + bias); see :mod:`ovgpu.plugins.cpu.kernels.fused` for activations."""
+    """activation(Convolution-1(data, filters) + bias + residual); a residual has the result's shape.
+
+    Activations: :mod:`ovgpu.plugins.cpu.kernels.fused`.
+    """
     return convolution(
         data,
         filters,
@@ -45,6 +49,7 @@ def group_convolution_bias_activation(
     data: Value,
     filters: Value,
     bias: Value | None = None,
+    residual: Value | None = None,
     *,
     strides: list[int],
     dilations: list[int],
@@ -54,7 +59,7 @@ def group_convolution_bias_activation(
     activations: list[str] = [],
     activation_parameters: list[float] = [],
 ) -> Value | tuple[Value, ...]:
-    """activation(GroupConvolution-1(data, filters) + bias)."""
+    """activation(GroupConvolution-1(data, filters) + bias + residual)."""
     return group_convolution(
         data,
         filters,
@@ -71,14 +76,25 @@ def matmul_bias_activation(
     a: Value,
     b: Value,
     bias: Value | None = None,
+    residual: Value | None = None,
     *,
     transpose_a: bool = False,
     transpose_b: bool = False,
     activations: list[str] = [],
     activation_parameters: list[float] = [],
 ) -> Value | tuple[Value, ...]:
-    """activation(MatMul-1(a, b) + bias)."""
-    return matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
+    """activation(MatMul-1(a, b) + bias + residual); sums broadcast as in Add-1."""
+    product = matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
+    return _summed(product[0] if isinstance(product, tuple) else product, residual)
+
+
+def _summed(product: Value, residual: Value | None) -> Value:
+    if residual is None:
+        return product
+    shape = broadcast_numpy(product.shape, residual.shape)
+    check(shape is not None, f"{residual.shape} cannot be added to a product of {product.shape}")
+    assert shape is not None
+    return Value(product.type, shape)
 
 
 @op("LayerNorm", "1", factory="", domain="ovgpu")
@@ -92,22 +108,30 @@ def layer_norm(data: Value, gamma: Value, beta: Value, *, epsilon: float) -> Val
 
 @op("CompressedMatMul", "1", factory="", domain="ovgpu")
 def compressed_matmul(
-    data: Value, weights: Value, scale: Value, zero_point: Value | None = None
+    data: Value,
+    weights: Value,
+    scale: Value,
+    *rest: Value,
+    operands: list[str] = ["zero_point"],
+    activations: list[str] = [],
+    activation_parameters: list[float] = [],
 ) -> Value:
-    """MatMul-1(data, ((weights - zero_point) * scale) as [O, I], transpose_b=True), with packed weights.
+    """activation(MatMul-1(data, ((weights - zero_point) * scale) as [O, I], transpose_b=True) + residual).
 
     Args:
         data: [..., I], real.
         weights: [O, I] or [O, groups, group] of u4, i4, nf4, u8 or i8; I = groups * group.
         scale: [O, groups], real.
-        zero_point: [O, groups], real: what the code of zero is; 0 when absent.
+        rest: what ``operands`` names, perhaps less: "zero_point" [O, groups], real, is what the code of zero is; "bias"
+            [O]; "residual" [..., O].
 
     Returns:
         [..., O] of the type of ``data``.
     """
     if data.rank is None:
         return Value(data.type, data.shape)
-    return Value(data.type, PartialShape.of([*data.dims[:-1], weights.dims[0]]))
+    product = Value(data.type, PartialShape.of([*data.dims[:-1], weights.dims[0]]))
+    return _summed(product, dict(zip(operands, rest)).get("residual"))
 
 
 #: Orders of the axes of 4-D tensors of attention: batch, heads, length, size of a head.

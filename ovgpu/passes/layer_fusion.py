@@ -151,29 +151,37 @@ def _absorb_constant(layer: _Layer, output: Output, follower: Node) -> bool:
 
 
 def _absorb_activation(layer: _Layer, follower: Node) -> bool:
-    name = follower.get_type_name()
-    attributes: dict[str, Any] = follower.attributes
-    if name in _PLAIN:
-        layer.activate(_PLAIN[name])
-    elif name == "Clamp":
-        layer.activate("clamp", attributes["min"], attributes["max"])
-    elif name == "Elu":
-        layer.activate("elu", attributes["alpha"])
-    elif name == "Gelu":
-        tanh = str(attributes.get("approximation_mode", "erf")).lower() == "tanh"
-        layer.activate("gelu_tanh" if tanh else "gelu")
-    elif name == "Swish" and follower.get_input_size() == 1:
-        layer.activate("swish")
-    elif name in ("PRelu", "HardSigmoid"):
-        values = [constant_array(s) for s in follower.input_values()[1:]]
-        if any(v is None or v.size != 1 for v in values):
-            return False
-        numbers = [float(v.reshape(-1)[0]) for v in values if v is not None]
-        layer.activate("leaky_relu" if name == "PRelu" else "hard_sigmoid", *numbers)
-    else:
+    found = activation_step(follower)
+    if found is None:
         return False
+    layer.activate(found[0], *found[1])
     layer.fused.append(follower)
     return True
+
+
+def activation_step(node: Node) -> tuple[str, list[float]] | None:
+    """Name and parameters of the activation that a node computes of its first input; None when it is another kind."""
+    name = node.get_type_name()
+    attributes: dict[str, Any] = node.attributes
+    if name in _PLAIN:
+        return _PLAIN[name], []
+    if name == "Clamp":
+        return "clamp", [attributes["min"], attributes["max"]]
+    if name == "Elu":
+        return "elu", [attributes["alpha"]]
+    if name == "Gelu":
+        tanh = str(attributes.get("approximation_mode", "erf")).lower() == "tanh"
+        return "gelu_tanh" if tanh else "gelu", []
+    if name == "Swish":
+        beta = np.float32(1) if node.get_input_size() == 1 else constant_array(node.input_value(1))
+        return ("swish", []) if beta is not None and beta.size == 1 and float(beta) == 1 else None
+    if name in ("PRelu", "HardSigmoid"):
+        values = [constant_array(s) for s in node.input_values()[1:]]
+        if any(v is None or v.size != 1 for v in values):
+            return None
+        numbers = [float(v.reshape(-1)[0]) for v in values if v is not None]
+        return "leaky_relu" if name == "PRelu" else "hard_sigmoid", numbers
+    return None
 
 
 def _build(layer: _Layer) -> Node:

@@ -11,7 +11,7 @@ import ctypes
 import threading
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ovgpu.graph.element_type import Type
@@ -76,7 +76,10 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class LtProduct:
-    """``out = activation(op(a) op(b) + bias)``, column-major; ``bias`` is the address of a number for each row."""
+    """``out = activation(op(a) op(b) + residual + bias)``, column-major.
+
+    ``bias`` is the address of a number for each row, ``residual`` that of a matrix like ``out``; 0 for none.
+    """
 
     type: Type
     a: Matrix
@@ -85,6 +88,12 @@ class LtProduct:
     batch: int = 1
     bias: int = 0
     activation: str = ""
+    residual: int = 0
+
+    @property
+    def summand(self) -> Matrix:
+        """The matrix C of the library: the residual, or the result itself, which is then not read."""
+        return replace(self.out, address=self.residual) if self.residual else self.out
 
 
 class CublasLt:
@@ -153,12 +162,12 @@ class CublasLt:
         self, product: LtProduct, things: list[ctypes.c_void_p], workspace: int
     ) -> _HeuristicResult:
         """The heuristic's first choice, remembered for products of the same form."""
-        alignments = [m.alignment for m in (product.a, product.b, product.out, product.out)]
+        alignments = [m.alignment for m in (product.a, product.b, product.summand, product.out)]
         forms = tuple(
             (m.rows, m.columns, m.leading, m.stride, m.transposed)
             for m in (product.a, product.b, product.out)
         )
-        epilogue = bool(product.bias), product.activation
+        epilogue = bool(product.bias), product.activation, bool(product.residual)
         key = (product.type, forms, product.batch, epilogue, tuple(alignments), workspace)
         if key not in self._algorithms:
             self._algorithms[key] = self._ask(things, alignments, workspace)
@@ -211,7 +220,7 @@ class CublasLt:
         except Refused:
             _destroy(self._library, lists)
             raise
-        one, zero = ctypes.c_float(1), ctypes.c_float(0)
+        one, beta = ctypes.c_float(1), ctypes.c_float(1 if product.residual else 0)
         addresses = [ctypes.c_void_p(m.address) for m in matrices]
         function = self._library.cublasLtMatmul
         arguments = [
@@ -222,8 +231,8 @@ class CublasLt:
             a,
             addresses[1],
             b,
-            ctypes.byref(zero),
-            addresses[2],
+            ctypes.byref(beta),
+            ctypes.c_void_p(product.summand.address),
             out,
             addresses[2],
             out,

@@ -15,9 +15,11 @@ from ovgpu.passes.rms_norm import fuse_rms_norm
 from ovgpu.plugins.gpu.attention import fuse_attention
 from ovgpu.plugins.gpu.compressed import keep_weights_packed
 from ovgpu.plugins.gpu.fusion import fuse_elementwise
+from ovgpu.plugins.gpu.residual import fuse_residuals, mark_dimensions
 
 #: Passes in order. Each edits the model in place and leaves it valid.
 PASSES: Sequence[Callable[[Model], object]] = (
+    mark_dimensions,
     keep_weights_packed,  # before folding, which would unpack them
     partial(fold_constants, exact=False),
     decompose_batch_norm,
@@ -26,6 +28,7 @@ PASSES: Sequence[Callable[[Model], object]] = (
     fuse_layer_norm,
     fuse_rms_norm,
     fuse_layers,
+    fuse_residuals,
     fuse_elementwise,  # last: what it gathers no other pattern finds any more
 )
 

@@ -27,6 +27,7 @@ from ovgpu.plugins.cpu.kernels.convolution import (
 )
 from ovgpu.plugins.cpu.kernels.matmul import bind_product
 from ovgpu.plugins.cpu.kernels.special_functions import erf, normal_distribution
+from ovgpu.plugins.cpu.kernels.windows import run_all
 from ovgpu.plugins.cpu.registry import Call, Step, binder
 
 #: Elements of one chunk: a float32 chunk and its buffer stay in a second-level cache of 1 MB.
@@ -246,21 +247,37 @@ def _scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> i
     scratch=_scratch,
 )
 def bind_fused_convolution(call: Call) -> Step:
-    bias = call.inputs[2] if len(call.inputs) > 2 else None
+    bias, residual = [*call.inputs[2:], None, None][:2]
     activation = activation_of(
         call.attributes["activations"], call.attributes["activation_parameters"]
     )
-    return bind_convolution(call, bias, activation)
+    if residual is None:
+        return bind_convolution(call, bias, activation)
+    return run_all([bind_convolution(call, bias), _finish(call.outputs[0], residual, activation)])
+
+
+def _finish(out: np.ndarray, residual: np.ndarray, activation: Activation | None) -> Step:
+    """Add a residual and activate; devices whose fusions ask for it do that in their own kernels."""
+
+    def run() -> None:
+        result = np.add(out, residual)
+        if activation is not None:
+            activation(result)
+        np.copyto(out, result)
+
+    return run
 
 
 @binder("MatMulBiasActivation")
 def bind_fused_matmul(call: Call) -> Step:
-    multiply, result = bind_product(call)
-    bias = call.inputs[2] if len(call.inputs) > 2 else None
-    epilogue = make_epilogue(
-        bias,
-        activation_of(call.attributes["activations"], call.attributes["activation_parameters"]),
+    bias, residual = [*call.inputs[2:], None, None][:2]
+    activation = activation_of(
+        call.attributes["activations"], call.attributes["activation_parameters"]
     )
+    if residual is not None:
+        return _bind_product_with_residual(call, bias, residual, activation)
+    multiply, result = bind_product(call)
+    epilogue = make_epilogue(bias, activation)
     if epilogue is None or not result.size:
         return multiply
     rows = result.reshape(-1, result.shape[-1])
@@ -272,6 +289,28 @@ def bind_fused_matmul(call: Call) -> Step:
         multiply()
         for block in blocks:
             epilogue(block)
+
+    return run
+
+
+def _bind_product_with_residual(
+    call: Call, bias: np.ndarray | None, residual: np.ndarray, activation: Activation | None
+) -> Step:
+    a, b = call.inputs[:2]
+    assert a is not None
+    assert b is not None
+    left = a.swapaxes(-1, -2) if call.attributes["transpose_a"] and a.ndim > 1 else a
+    right = b.swapaxes(-1, -2) if call.attributes["transpose_b"] and b.ndim > 1 else b
+    out = call.outputs[0]
+
+    def run() -> None:
+        result = np.matmul(left, right)
+        if bias is not None:
+            result += bias
+        result = result + residual
+        if activation is not None:
+            activation(result)
+        np.copyto(out, result)
 
     return run
 
@@ -309,7 +348,12 @@ def bind_layer_norm(call: Call) -> Step:
 
 @binder("CompressedMatMul")
 def bind_compressed_matmul(call: Call) -> Step:
-    data, weights, scale, zero_point = [*call.inputs, None][:4]
+    data, weights, scale = call.inputs[:3]
+    rest = dict(zip(call.attributes["operands"], call.inputs[3:]))
+    zero_point, bias, residual = (rest.get(n) for n in ("zero_point", "bias", "residual"))
+    activation = activation_of(
+        call.attributes["activations"], call.attributes["activation_parameters"]
+    )
     assert data is not None
     assert weights is not None
     assert scale is not None
@@ -330,7 +374,15 @@ def bind_compressed_matmul(call: Call) -> Step:
     constant = call.prepared("unpacked", unpack) if all(call.constant[1:]) else None
 
     def run() -> None:
-        np.matmul(data, unpack() if constant is None else constant, out=out)
+        weights = unpack() if constant is None else constant
+        if residual is None:
+            np.matmul(data, weights, out=out)
+        else:
+            np.copyto(out, np.matmul(data, weights) + residual)
+        if bias is not None:
+            np.add(out, bias, out=out)
+        if activation is not None:
+            activation(out)
 
     return run
 

@@ -12,9 +12,9 @@ from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
 from ovgpu.plugins.gpu.compressed import PACKED_TYPES
 from ovgpu.plugins.gpu.encoder import Encoder, blocks_for
-from ovgpu.plugins.gpu.lower.matmul import FEW_ROWS
+from ovgpu.plugins.gpu.lower.matmul import FEW_ROWS, Epilogue
 from ovgpu.plugins.gpu.registry import Lowering, lowers
-from ovgpu.plugins.gpu.variants import variant
+from ovgpu.plugins.gpu.variants import knows_activations
 
 #: Memory of a kernel argument ``CompressedShape`` (kernels/compressed_matmul.cu).
 _SHAPE = np.dtype(
@@ -33,17 +33,22 @@ _SHAPE = np.dtype(
 
 
 def _accepts(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
+    residual = dict(zip(node.attributes["operands"], inputs[3:])).get("residual")
+    if residual and residual.shape.static_tuple() != outputs[0].shape.static_tuple():
+        return False  # it is broadcast
     return (
         outputs[0].type in (Type.f32, Type.f16, Type.bf16)
         and inputs[1].type in PACKED_TYPES
         and all(v.type in (Type.f32, Type.f16, Type.bf16) for v in inputs[2:])
+        and knows_activations(node.attributes["activations"])
     )
 
 
 @lowers("CompressedMatMul", accepts=_accepts)
 def lower_compressed_matmul(encoder: Encoder, op: Lowering) -> None:
     data, weights, scale = (op.input(i) for i in range(3))
-    zero_point = op.inputs[3] if len(op.inputs) > 3 else None
+    rest = dict(zip(op.attributes["operands"], op.inputs[3:]))
+    zero_point, bias, residual = (rest.get(n) for n in ("zero_point", "bias", "residual"))
     out = op.outputs[0]
     if not out.size:
         return
@@ -70,8 +75,13 @@ def lower_compressed_matmul(encoder: Encoder, op: Lowering) -> None:
     for name, value in values.items():
         shape[name] = value
     macro = f"WEIGHTS_{weights.storage.to_string().upper()}"
-    source = variant("compressed_matmul.cu", data.storage, macros=[macro])
-    tensors = (data, weights, scale, zero_point, None, out)
+    epilogue = Epilogue(
+        activations=tuple(op.attributes["activations"]),
+        parameters=tuple(op.attributes["activation_parameters"]),
+        residual=residual.address if residual else 0,
+    )
+    source = epilogue.text("compressed_matmul.cu", data.storage, [macro])
+    tensors = (data, weights, scale, zero_point, bias, residual, out)
     arguments = [np.uint64(t.address if t else 0) for t in tensors]
     if rows <= FEW_ROWS:
         count = 1 if rows == 1 else 4

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -126,8 +127,9 @@ def lower_convolution(encoder: Encoder, op: Lowering) -> None:
         )
         return
     shape = _describe(data, filters, out, (groups, rows, channels), windows)
-    source = variant("convolution.cu", out.storage, epilogue.activations, epilogue.parameters)
-    pointers = [data.pointer, filters.pointer, np.uint64(epilogue.bias), out.pointer]
+    source = epilogue.text("convolution.cu", out.storage)
+    added = np.uint64(epilogue.bias), np.uint64(epilogue.residual)
+    pointers = [data.pointer, filters.pointer, *added, out.pointer]
     count = math.prod(windows.counts)
     if rows <= FEW_CHANNELS and groups > 1:
         planes = min(out.shape[0] * out.shape[1], 65535)
@@ -154,7 +156,7 @@ def lower_convolution(encoder: Encoder, op: Lowering) -> None:
             256,
             [
                 np.uint64(op.scratch),
-                np.uint64(epilogue.bias),
+                *added,
                 out.pointer,
                 np.int64(out.size),
                 np.int32(slices),
@@ -175,12 +177,7 @@ def _pointwise(
     """A 1x1 convolution as filters times the channels of each image, or, of single places, as data times filters."""
     images, places = out.shape[0], math.prod(out.shape[2:])
     if places == 1:
-        by_column = Epilogue(
-            epilogue.bias,
-            "column" if epilogue.bias_axis else "",
-            epilogue.activations,
-            epilogue.parameters,
-        )
+        by_column = replace(epilogue, bias_axis="column" if epilogue.bias_axis else "")
         sizes, operands = (images, rows, channels), (data.address, filters.address, out.address)
         return Product(out.storage, *sizes, *operands, channels, 1, channels, 1, epilogue=by_column)
     return Product(

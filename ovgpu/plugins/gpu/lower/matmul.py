@@ -63,12 +63,19 @@ class Epilogue:
         bias_axis: which results get one of their own: "column", "row", or "" when there is one for all.
         activations: names of a chain, as in MatMulBiasActivation.
         parameters: of all its steps, one after the other.
+        residual: device address of a tensor like the result that is added before the activations, 0 for none.
     """
 
     bias: int = 0
     bias_axis: Literal["", "row", "column"] = ""
     activations: tuple[str, ...] = ()
     parameters: tuple[float, ...] = ()
+    residual: int = 0
+
+    def text(self, file: str, storage: Type, macros: Sequence[str] = ()) -> str:
+        """What compiles ``file`` with this epilogue."""
+        macros = [*macros, *(["WITH_RESIDUAL"] if self.residual else [])]
+        return variant(file, storage, self.activations, self.parameters, macros)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +265,7 @@ def _library_product(p: Product) -> LtProduct | None:
     else:
         right = Matrix(p.a, p.m, p.k, p.a_k, a_stride, transposed=True)
     out = Matrix(p.out, p.n, p.m, p.n, p.m * p.n)
-    return LtProduct(p.storage, left, right, out, batch, bias, activation)
+    return LtProduct(p.storage, left, right, out, batch, bias, activation, p.epilogue.residual)
 
 
 def _encode_with_library(encoder: Encoder, p: Product, scratch: int) -> bool:
@@ -281,8 +288,8 @@ def encode_product(encoder: Encoder, product: Product, scratch: int) -> None:
         return
     p = product.simplified()
     epilogue = p.epilogue
-    source = variant("matmul.cu", p.storage, epilogue.activations, epilogue.parameters)
-    pointers = [np.uint64(x) for x in (p.a, p.b, epilogue.bias, p.out)]
+    source = epilogue.text("matmul.cu", p.storage)
+    pointers = [np.uint64(x) for x in (p.a, p.b, epilogue.bias, epilogue.residual, p.out)]
     batch = math.prod(p.batch)
     if p.m <= FEW_ROWS:
         rows = 1 if p.m == 1 else 4
@@ -318,6 +325,7 @@ def encode_product(encoder: Encoder, product: Product, scratch: int) -> None:
             [
                 np.uint64(scratch),
                 np.uint64(epilogue.bias),
+                np.uint64(epilogue.residual),
                 np.uint64(p.out),
                 np.int64(p.count),
                 np.int32(slices),
@@ -379,13 +387,20 @@ def matmul_product(
 
 
 def lowered_epilogue(op: Lowering, bias_axis: Literal["row", "column"] = "column") -> Epilogue:
-    """Bias (third input) and activations of an operation that a fusion made."""
+    """Bias (third input), residual (fourth) and activations of an operation that a fusion made."""
     bias = op.inputs[2] if len(op.inputs) > 2 else None
+    residual = op.inputs[3] if len(op.inputs) > 3 else None
+    if residual is not None and residual.shape != op.outputs[0].shape:
+        raise RuntimeError(
+            f"{op.node.get_friendly_name()}: {list(residual.shape)} is added to a result of shape "
+            f"{list(op.outputs[0].shape)}, which must be equal"
+        )
     return Epilogue(
         bias.address if bias else 0,
         bias_axis if bias and bias.size > 1 else "",
         tuple(op.attributes.get("activations", ())),
         tuple(op.attributes.get("activation_parameters", ())),
+        residual.address if residual else 0,
     )
 
 
@@ -402,6 +417,8 @@ def takes_types(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -
 
 
 def _accepts(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
+    if len(inputs) > 3 and inputs[3].shape.static_tuple() != outputs[0].shape.static_tuple():
+        return False  # a residual that is broadcast
     return takes_types(node, inputs, outputs) and len(outputs[0].dims) <= BATCH_RANK + 2
 
 
