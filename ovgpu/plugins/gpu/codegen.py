@@ -309,13 +309,16 @@ def _vector_alignment(element_type: Type, lanes: int) -> int:
 
 # ---- geometry -------------------------------------------------------------------------------------------------------
 def merge_dimensions(
-    shape: Sequence[int], operands: Sequence[Sequence[int]]
+    shape: Sequence[int],
+    operands: Sequence[Sequence[int]],
+    given: Sequence[Sequence[int] | None] = (),
 ) -> tuple[list[int], list[list[int]]]:
-    """Output shape and element strides of dense operands that broadcast to it, with as few dimensions as possible.
+    """Output shape and element strides of operands that broadcast to it, with as few dimensions as possible.
 
     Args:
         shape: of the output.
         operands: shapes of the same rank, each dimension equal to the output's or 1.
+        given: for each operand its strides in elements, None for a dense one; empty when all are dense.
 
     Returns:
         The merged shape (at least one dimension) and for each operand its strides, 0 where it is broadcast.
@@ -329,7 +332,9 @@ def merge_dimensions(
             continue
         steps = []
         for k, operand in enumerate(operands):
-            steps.append(running[k] if operand[axis] != 1 else 0)
+            own = given[k] if given else None
+            step = running[k] if own is None else own[axis]
+            steps.append(step if operand[axis] != 1 else 0)
             running[k] *= operand[axis]
         if merged and all(
             step == stride[0] * merged[0] for step, stride in zip(steps, strides, strict=True)
@@ -400,16 +405,26 @@ def launch(
     Args:
         encoder: where the launch is recorded.
         kernel: from :func:`emit`.
-        inputs: tensors, each with its shape aligned to the output's rank (ones inserted).
+        inputs: tensors, dense or with strides, each with its shape aligned to the output's rank (ones inserted).
         outputs: tensors of one and the same shape.
     """
     shape = outputs[0].shape
     if not outputs[0].size:
         return
-    merged, strides = merge_dimensions(shape, [aligned for _, aligned in inputs])
+    given = [_strides(tensor, aligned) for tensor, aligned in inputs]
+    merged, strides = merge_dimensions(shape, [aligned for _, aligned in inputs], given)
     addresses = [tensor.address for tensor, _ in inputs]
     targets = [tensor.address for tensor in outputs]
     _launch_box(encoder, kernel, merged, strides, addresses, targets)
+
+
+def _strides(tensor: DeviceTensor, aligned: Sequence[int]) -> tuple[int, ...] | None:
+    """Strides of a tensor in a shape with ones inserted, None when it is dense."""
+    if tensor.strides is None:
+        return None
+    # All dimensions but those of size 1 stay, in order.
+    steps = iter([n for n, size in zip(tensor.strides, tensor.shape, strict=True) if size != 1])
+    return tuple(0 if size == 1 else next(steps) for size in aligned)
 
 
 def _launch_box(
@@ -459,6 +474,8 @@ def _vectors(
     for address, steps, t in zip(inputs, strides, kernel.inputs, strict=True):
         if steps[-1] == 0:
             continue
+        if steps[-1] != 1:
+            return False
         if address % _vector_alignment(t, lanes) or any(step % lanes for step in steps[:-1]):
             return False
     return all(

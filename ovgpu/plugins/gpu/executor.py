@@ -26,6 +26,7 @@ from ovgpu.plugins.gpu.segment import GpuSegment, plan_gpu_segment
 from ovgpu.plugins.gpu.staging import Replan, Staging
 from ovgpu.plugins.gpu.state import DeviceState
 from ovgpu.plugins.gpu.transfers import Transfers, variable_of
+from ovgpu.plugins.gpu.views import readers_of
 from ovgpu.plugins.plugin import InferenceCancelled
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class GpuExecutor(Transfers):
         self.compiled = compiled
         self.program = compiled.program
         self.context = compiled.context
+        self.readers = readers_of(self.program)
         self.layouts: dict[tuple[Lifetime, ...], Layout] = {}
         self.capacities: dict[int, int] = {}
         self.cancelled = False

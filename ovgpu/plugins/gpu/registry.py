@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +42,7 @@ FAMILIES = (
 
 @dataclass(slots=True)
 class DeviceTensor:
-    """A tensor in device memory: dense and in C order, unless an operation was promised one with strides.
+    """A tensor in device memory: dense and C-ordered, or a view with strides for lowerings that declare to take it.
 
     Attributes:
         address: device address (0 for a tensor without elements and for one that is only known on the host).
@@ -51,7 +51,7 @@ class DeviceTensor:
         storage: element type in device memory. Types below 8 bits are packed as in :class:`ovgpu.Tensor`.
         known: elements when they are known while planning (constants below 4096 elements, shape arithmetic), else None.
         constant: whether the tensor never changes (weights): work on it may be done once.
-        strides: in elements, when the tensor is part of a larger one; None for a dense tensor.
+        strides: in elements, for every dimension; None for a dense tensor. Never negative, 0 along repeated dimensions.
     """
 
     address: int
@@ -79,7 +79,7 @@ class DeviceTensor:
 
     @property
     def nbytes(self) -> int:
-        """Bytes in device memory; strings have none there."""
+        """Bytes of the elements in device memory; strings have none there."""
         if self.storage is Type.string:
             return 0
         return self.storage.storage_bytes(self.size)
@@ -123,6 +123,10 @@ LowerFunction = Callable[["Encoder", Lowering], None]
 #: Whether a lowering takes these (static) inputs and outputs; otherwise the operation runs on the host.
 Accepts = Callable[[Node, Sequence[Value], Sequence[Value]], bool]
 Scratch = Callable[[Node, Sequence[Value], Sequence[Value]], int]
+#: The outputs of a rearrangement as views of its first input (``strided.place_of``), or None when they are none.
+ViewFunction = Callable[[Lowering], Sequence[np.ndarray] | None]
+#: Whether a lowering takes the tensor with these strides as its input (or output) of this index.
+StridesFit = Callable[[Lowering, int, DeviceTensor], bool]
 
 
 @dataclass(slots=True)
@@ -136,6 +140,24 @@ class DeviceKernel:
     alias: bool = False
     #: Inputs whose elements must be known while planning (axes, orders); when not, the host computes.
     known_inputs: tuple[int, ...] = ()
+    #: Says which views of the first input the outputs are; such an operation takes its first input strided.
+    view: ViewFunction | None = None
+    #: Inputs that may be strided views, where ``strides_fit`` agrees.
+    strided_inputs: Container[int] = ()
+    #: Whether outputs may be strided views, where ``output_fits`` agrees.
+    strided_outputs: bool = False
+    strides_fit: StridesFit | None = None
+    output_fits: StridesFit | None = None
+
+    def takes_strided(self, op: Lowering, index: int, tensor: DeviceTensor) -> bool:
+        """Whether input ``index`` may be ``tensor``, which is a view with strides."""
+        fits = index in self.strided_inputs or (self.view is not None and index == 0)
+        return fits and (self.strides_fit is None or self.strides_fit(op, index, tensor))
+
+    def gives_strided(self, op: Lowering, index: int, tensor: DeviceTensor) -> bool:
+        """Whether output ``index`` may be ``tensor``, which is a view with strides."""
+        fits = self.strided_outputs
+        return fits and (self.output_fits is None or self.output_fits(op, index, tensor))
 
 
 _kernels: dict[tuple[str, str | None], DeviceKernel] = {}
@@ -147,6 +169,11 @@ def lowers(
     accepts: Accepts | None = None,
     scratch: Scratch | None = None,
     known_inputs: tuple[int, ...] = (),
+    view: ViewFunction | None = None,
+    strided_inputs: Container[int] = (),
+    strided_outputs: bool = False,
+    strides_fit: StridesFit | None = None,
+    output_fits: StridesFit | None = None,
 ) -> Callable[[LowerFunction], LowerFunction]:
     """Register a lowering function.
 
@@ -156,26 +183,47 @@ def lowers(
         accepts: says whether it takes these shapes, types and attributes; None takes all floats, integers and boolean.
         scratch: bytes of scratch memory for these shapes; must not shrink when a dimension grows.
         known_inputs: indices of inputs whose elements must be known when planning.
+        view: gives the outputs as views of the first input, which may itself be strided then. Where all readers of an
+            output take such a view nothing is copied; the lowering copies the others, and skips outputs that are in
+            place (``encode_copies`` does).
+        strided_inputs: indices of inputs that may have strides, if ``strides_fit`` says so.
+        strided_outputs: whether outputs may have strides, if ``output_fits`` says so.
+        strides_fit, output_fits: called with the operation, the index and the tensor.
     """
 
     def register(function: LowerFunction) -> LowerFunction:
         for name in names:
             if (name, version) in _kernels:
                 raise ValueError(f"two lowerings for {name} {version or ''}")
-            _kernels[name, version] = DeviceKernel(function, accepts, scratch, False, known_inputs)
+            _kernels[name, version] = DeviceKernel(
+                function,
+                accepts,
+                scratch,
+                False,
+                known_inputs,
+                view,
+                strided_inputs,
+                strided_outputs,
+                strides_fit,
+                output_fits,
+            )
         return function
 
     return register
 
 
-def aliases(*names: str) -> None:
-    """Register operations whose output is the first input's memory in another shape."""
+def aliases(*names: str, view: ViewFunction) -> Callable[[LowerFunction], LowerFunction]:
+    """Register operations whose output is the first input's memory in another shape.
 
-    def nothing(encoder: Encoder, op: Lowering) -> None:
-        """The planner made the output an alias."""
+    The function lowers those whose input has strides that the output's shape does not allow.
+    """
 
-    for name in names:
-        _kernels[name, None] = DeviceKernel(nothing, alias=True)
+    def register(function: LowerFunction) -> LowerFunction:
+        for name in names:
+            _kernels[name, None] = DeviceKernel(function, alias=True, view=view)
+        return function
+
+    return register
 
 
 _loaded = False
@@ -186,7 +234,6 @@ def load_lowerings() -> None:
     global _loaded
     if not _loaded:
         _loaded = True
-        aliases("Reshape", "Squeeze", "Unsqueeze", "Identity")
         for family in FAMILIES:
             module = f"ovgpu.plugins.gpu.lower.{family}"
             if importlib.util.find_spec(module) is not None:

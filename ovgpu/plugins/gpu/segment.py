@@ -1,13 +1,14 @@
 """Plans of the GPU: segments of records, planned once for each set of shapes.
 
-As on the CPU a plan is a chain of segments that ends where shapes depend on data. What differs: tensors are dense
-blocks of device memory at fixed addresses, shape arithmetic never reaches the device, and an operation without a
-lowering (or whose lowering does not take its shapes) runs on the host, with its copies.
+As on the CPU a plan is a chain of segments that ends where shapes depend on data. What differs: tensors are blocks of
+device memory at fixed addresses or views of them (see views.py), shape arithmetic never reaches the device, and an
+operation without a lowering (or whose lowering does not take its shapes) runs on the host, with its copies.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from ovgpu.graph.value import Value
 from ovgpu.plugins.gpu.encoder import Record
 from ovgpu.plugins.gpu.evaluate import LARGEST_KNOWN
 from ovgpu.plugins.gpu.registry import DeviceKernel, DeviceTensor, Lowering
+from ovgpu.plugins.gpu.views import Views
 
 if TYPE_CHECKING:
     from ovgpu.plugins.gpu.executor import GpuExecutor
@@ -70,9 +72,9 @@ class GpuSegmentPlanner:
         self.segment = segment
         self.parent = parent
         self.end = len(self.program.instructions)
-        self.roots: dict[int, int] = {}  # tensor made here -> tensor whose memory it uses
-        self.first: dict[int, int] = {}
-        self.last: dict[int, int] = {}
+        self.views = Views(self)
+        #: For tensors that lowerings make: instruction, its kernel, and which of its outputs they are.
+        self.producers: dict[int, tuple[int, DeviceKernel, int]] = {}
         self.scratch: dict[int, int] = {}
         self.tiers: dict[int, DeviceKernel | None] = {}
         self.skipped: set[int] = set()
@@ -94,54 +96,83 @@ class GpuSegmentPlanner:
             segment.values.update(zip(instruction.outputs, outputs, strict=True))
         segment.stop = self.end
 
-    def _shape(self, number: int) -> tuple[int, ...]:
+    def shape(self, number: int) -> tuple[int, ...]:
+        """Sizes of a tensor in this plan."""
         shape = self.segment.values[number].shape.static_tuple()
         assert shape is not None
         return shape
 
-    def _known(self, number: int) -> np.ndarray | None:
+    def known(self, number: int) -> np.ndarray | None:
         """Elements that are known while planning, for small tensors."""
         constant = self.program.tensors[number].constant
         if constant is not None:
             return constant if constant.size <= LARGEST_KNOWN else None
         value = self.segment.values[number]
-        if math.prod(self._shape(number)) > LARGEST_SHAPE_VALUE:
+        if math.prod(self.shape(number)) > LARGEST_SHAPE_VALUE:
             return None
         return value.known
 
     # ---- places -----------------------------------------------------------------------------------------------------
     def structure(self) -> None:
         """Decide for every instruction who runs it and where its outputs lie."""
+        for index in range(self.segment.start, self.segment.stop):
+            self._choose(index)
+        self._place_given()
+        for index in range(self.segment.start, self.segment.stop):
+            self._place_outputs(index)
+
+    def _choose(self, index: int) -> None:
+        instruction = self.program.instructions[index]
+        if instruction.node.get_type_name() == "Assign":
+            return
+        if self._is_shape_arithmetic(instruction):
+            self.skipped.add(index)
+            return
+        kernel = self.tiers[index] = self._tier(instruction)
+        if kernel is not None:
+            for position, number in enumerate(instruction.outputs):
+                self.producers[number] = index, kernel, position
+
+    def _place_given(self) -> None:
+        """Place what comes from outside: inputs, and what the boundary before this segment computed."""
         segment = self.segment
+        given: Sequence[int] = ()
         if segment.depth == 0:
-            for number in self.program.inputs:
-                self._new_root(number, segment.start)
+            given = self.program.inputs
         elif self.parent is not None and self.parent.runs_boundary:
-            for number in self.program.instructions[self.parent.stop].outputs:
-                self._new_root(number, segment.start)
-        for index in range(segment.start, segment.stop):
-            instruction = self.program.instructions[index]
-            if instruction.node.get_type_name() == "Assign":
-                self._alias(instruction.outputs[0], instruction.inputs[0])
-                continue
-            if self._is_shape_arithmetic(instruction):
-                self.skipped.add(index)
-                for number in instruction.outputs:
-                    self._new_root(number, index)
-                continue
-            kernel = self.tiers[index] = self._tier(instruction)
-            if kernel is not None and kernel.alias and self._aliasable(instruction):
-                self._alias(instruction.outputs[0], instruction.inputs[0])
-                continue
-            if kernel is not None and kernel.scratch is not None:
-                self.scratch[index] = self._scratch_bytes(instruction, kernel)
+            given = self.program.instructions[self.parent.stop].outputs
+        for number in given:
+            self.views.make(number, segment.start)
+
+    def _place_outputs(self, index: int) -> None:
+        instruction, views = self.program.instructions[index], self.views
+        if instruction.node.get_type_name() == "Assign":
+            views.alias(instruction.outputs[0], instruction.inputs[0])
+            return
+        if index in self.skipped:
             for number in instruction.outputs:
-                self._new_root(number, index)
+                if number not in views.roots:
+                    views.own(number, index)
+            return
+        kernel = self.tiers[index]
+        if kernel is not None and self._rearranges(instruction, kernel):
+            views.show(instruction, kernel)
+        if kernel is not None and kernel.scratch is not None:
+            self.scratch[index] = self._scratch_bytes(instruction, kernel)
+        for number in instruction.outputs:
+            if number not in views.shown:
+                views.make(number, index)
+
+    def _rearranges(self, instruction: Instruction, kernel: DeviceKernel) -> bool:
+        """Whether outputs may be views of the first input; not when their reader already gave them a place."""
+        if instruction.outputs[0] in self.views.roots:
+            return False
+        return self._aliasable(instruction) if kernel.alias else kernel.view is not None
 
     def _is_shape_arithmetic(self, instruction: Instruction) -> bool:
         if instruction.bodies or instruction.node.get_type_name() == "ReadValue":
             return False
-        return all(self._known(n) is not None for n in instruction.outputs)
+        return all(self.known(n) is not None for n in instruction.outputs)
 
     def _tier(self, instruction: Instruction) -> DeviceKernel | None:
         """The lowering that takes this instruction, or None: the host runs it."""
@@ -152,7 +183,7 @@ class GpuSegmentPlanner:
         if kernel is None or kernel.alias:
             return kernel
         if any(
-            i < len(instruction.inputs) and self._known(instruction.inputs[i]) is None
+            i < len(instruction.inputs) and self.known(instruction.inputs[i]) is None
             for i in kernel.known_inputs
         ):
             return None
@@ -165,23 +196,6 @@ class GpuSegmentPlanner:
     def _aliasable(self, instruction: Instruction) -> bool:
         source = instruction.inputs[0]
         return self.executor.storage(source) is self.executor.storage(instruction.outputs[0])
-
-    def _new_root(self, number: int, step: int) -> None:
-        self.roots[number] = number
-        self.first[number] = step
-        self._extend(number, number)
-
-    def _alias(self, number: int, source: int) -> None:
-        if source in self.roots:
-            self.roots[number] = self.roots[source]
-            self._extend(self.roots[source], number)
-            return
-        # Memory of the weights or of an earlier segment.
-        base = self.executor.tensor(self.segment, source)
-        self.segment.tensors[number] = self._tensor(number, base.address, base.constant)
-
-    def _extend(self, root: int, number: int) -> None:
-        self.last[root] = max(self.last.get(root, -1), self.program.last_use[number])
 
     def _scratch_bytes(self, instruction: Instruction, kernel: DeviceKernel) -> int:
         assert kernel.scratch is not None
@@ -202,23 +216,37 @@ class GpuSegmentPlanner:
         upper = info.value.upper_sizes if info.bound is not None else None
         return None if upper is None else Value(info.value.type, PartialShape.of(upper))
 
-    def _tensor(self, number: int, address: int, constant: bool = False) -> DeviceTensor:
+    def tensor(
+        self,
+        number: int,
+        address: int,
+        constant: bool = False,
+        strides: tuple[int, ...] | None = None,
+    ) -> DeviceTensor:
+        """A tensor of this plan at an address."""
         element_type = self.program.tensors[number].value.type
         storage = self.executor.storage(number)
         return DeviceTensor(
-            address, self._shape(number), element_type, storage, self._known(number), constant
+            address,
+            self.shape(number),
+            element_type,
+            storage,
+            self.known(number),
+            constant,
+            strides,
         )
 
     # ---- memory -----------------------------------------------------------------------------------------------------
     def place(self) -> dict[int, int]:
         """Give every root an address; returns addresses of scratch areas by instruction."""
-        roots = sorted(set(self.roots.values()))
+        views = self.views
+        roots = sorted(set(views.roots.values()))
         lifetimes = []
         for root in roots:
-            last = self.last[root]
+            last = views.last[root]
             kept = last >= self.segment.stop or root in self.program.outputs
             lifetimes.append(
-                Lifetime(self._capacity(root), self.first[root], self.end if kept else last)
+                Lifetime(self._capacity(root), views.first[root], self.end if kept else last)
             )
         lifetimes += [Lifetime(nbytes, index, index) for index, nbytes in self.scratch.items()]
         key = tuple(lifetimes)
@@ -230,8 +258,12 @@ class GpuSegmentPlanner:
         addresses = {
             root: base + offset for root, offset in zip(roots, layout.offsets, strict=False)
         }
-        for number, root in self.roots.items():
-            self.segment.tensors[number] = self._tensor(number, addresses[root])
+        for number, root in views.roots.items():
+            self.segment.tensors[number] = self.tensor(
+                number,
+                addresses[root] + views.offsets.get(number, 0),
+                strides=views.strides.get(number),
+            )
         return {
             index: base + offset
             for index, offset in zip(self.scratch, layout.offsets[len(roots) :], strict=True)
@@ -239,7 +271,7 @@ class GpuSegmentPlanner:
 
     def _capacity(self, root: int) -> int:
         storage = self.executor.storage(root)
-        nbytes = storage.storage_bytes(math.prod(self._shape(root)))
+        nbytes = storage.storage_bytes(math.prod(self.shape(root)))
         info = self.program.tensors[root]
         upper = info.value.upper_sizes if info.bound is not None else None
         if upper is not None:
@@ -288,16 +320,13 @@ class GpuSegmentPlanner:
             kernel = self.tiers[index]
             if kernel is None:
                 executor.encode_host(encoder, instruction, inputs, outputs)
-            elif not (
-                kernel.alias and self.roots.get(instruction.outputs[0]) != instruction.outputs[0]
+            elif any(t.size for t in outputs) and not self.views.shown.issuperset(
+                instruction.outputs
             ):
-                if kernel.alias:
-                    encoder.copy(outputs[0].address, inputs[0].address, outputs[0].nbytes)
-                elif any(t.size for t in outputs):
-                    kernel.lower(
-                        encoder,
-                        Lowering(instruction.node, inputs, outputs, instruction.shared, scratch),
-                    )
+                kernel.lower(
+                    encoder,
+                    Lowering(instruction.node, inputs, outputs, instruction.shared, scratch),
+                )
 
     def _device_reads(self, number: int) -> bool:
         """Whether anything but host arithmetic reads a tensor that is known: a kernel, or the model's output."""
@@ -307,7 +336,9 @@ class GpuSegmentPlanner:
             instruction = self.program.instructions[index]
             kernel = self.tiers.get(index)
             # A view (Reshape) reads the tensor it shows, never the shape.
-            read = instruction.inputs[:1] if kernel and kernel.alias else instruction.inputs
+            in_place = self.views.shown.issuperset(instruction.outputs)
+            shows = kernel is not None and (kernel.alias or in_place)
+            read = instruction.inputs[:1] if shows else instruction.inputs
             if number in read and index not in self.skipped:
                 return True
         return False

@@ -91,27 +91,41 @@ def is_movable(element_type: Type) -> bool:
 class _DeviceMemory:
     """What numpy needs to know to make an array of a place in memory."""
 
-    def __init__(self, address: int, shape: tuple[int, ...], itemsize: int) -> None:
+    def __init__(
+        self,
+        address: int,
+        shape: tuple[int, ...],
+        itemsize: int,
+        strides: tuple[int, ...] | None = None,
+    ) -> None:
         self.__array_interface__ = {
             "version": 3,
             "shape": shape,
             "typestr": f"|V{itemsize}",
             "data": (address, False),
+            "strides": None if strides is None else tuple(n * itemsize for n in strides),
         }
 
 
 def place_of(tensor: DeviceTensor, shape: Sequence[int] | None = None) -> np.ndarray:
     """A numpy array that stands for ``tensor`` (which has elements), optionally in another shape.
 
-    Only its address, shape and strides mean anything: the elements lie in device memory.
+    Only its address, shape and strides mean anything: the elements lie in device memory. Raises ValueError when a
+    tensor with strides has no view of that shape.
     """
     itemsize = tensor.storage.bitwidth // 8
+    if tensor.strides is not None:
+        place = np.asarray(
+            _DeviceMemory(tensor.address, tensor.shape, itemsize, tuple(tensor.strides))
+        )
+        return place if shape is None else place.reshape(tuple(shape), copy=False)
     return np.asarray(
         _DeviceMemory(tensor.address, tuple(tensor.shape if shape is None else shape), itemsize)
     )
 
 
-def _address(place: np.ndarray) -> int:
+def address_of(place: np.ndarray) -> int:
+    """The device address of a place."""
     address: int = place.__array_interface__["data"][0]
     return address
 
@@ -131,6 +145,11 @@ class Walk:
     def count(self) -> int:
         return math.prod(self.dims)
 
+    @property
+    def in_place(self) -> bool:
+        """Whether every word lies already where it should."""
+        return self.target == self.source and self.target_strides == self.source_strides
+
 
 def simplify(target: np.ndarray, source: np.ndarray, largest_unit: int = 16) -> Walk:
     """The copy of ``source`` to ``target`` with the fewest dimensions and the widest words.
@@ -138,7 +157,7 @@ def simplify(target: np.ndarray, source: np.ndarray, largest_unit: int = 16) -> 
     The shapes are equal and have elements; words take at most ``largest_unit`` bytes.
     """
     assert target.shape == source.shape, f"{target.shape} is not {source.shape}"
-    to, origin, unit = _address(target), _address(source), target.itemsize
+    to, origin, unit = address_of(target), address_of(source), target.itemsize
     rows: list[list[int]] = []
     for size, a, b in zip(target.shape, target.strides, source.strides, strict=True):
         if size == 1:
@@ -178,6 +197,8 @@ def encode_copy(encoder: Encoder, target: np.ndarray, source: np.ndarray) -> Non
             encode_copy(encoder, target[index], source[index])
         return
     walk = simplify(target, source)
+    if walk.in_place:
+        return
     if not walk.dims or (
         len(walk.dims) == 1 and walk.target_strides == walk.source_strides == (walk.unit,)
     ):
@@ -190,8 +211,11 @@ def encode_copy(encoder: Encoder, target: np.ndarray, source: np.ndarray) -> Non
 
 
 def encode_copies(encoder: Encoder, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
-    """Copies from the second to the first place of each pair, as few launches as possible; no order between them."""
-    pairs = [pair for pair in pairs if pair[0].size]
+    """Copies from the second to the first place of each pair, as few launches as possible; no order between them.
+
+    Pairs that are one and the same place cost nothing.
+    """
+    pairs = [pair for pair in pairs if pair[0].size and not simplify(*pair).in_place]
     walks = [simplify(*pair) for pair in pairs]
     unit = min((walk.unit for walk in walks), default=1)
     walks = [

@@ -15,7 +15,8 @@ from ovgpu.ops.broadcasting import pdpd_start
 from ovgpu.plugins.gpu import codegen
 from ovgpu.plugins.gpu.codegen import FLOAT8_NAMES, PACKED_NAMES, STORAGE_NAMES, Expression
 from ovgpu.plugins.gpu.encoder import Encoder
-from ovgpu.plugins.gpu.registry import Lowering, lowers
+from ovgpu.plugins.gpu.registry import DeviceTensor, Lowering, lowers
+from ovgpu.plugins.gpu.strided import encode_copy, is_movable, place_of
 
 Literals = tuple[float | int | bool, ...]
 
@@ -204,7 +205,17 @@ def accepts_elementwise(node: Node, inputs: Sequence[Value], outputs: Sequence[V
     return all(len(o) == len(output) for o in operands) and codegen.fits(output, operands)
 
 
-@lowers(*sorted(OPERATIONS), accepts=accepts_elementwise)
+def takes_strides(op: Lowering, index: int, tensor: DeviceTensor) -> bool:
+    """Whole bytes, and no more dimensions than kernels walk through when none can be merged."""
+    return is_movable(tensor.storage) and len(op.outputs[0].shape) <= codegen.MAX_RANK
+
+
+@lowers(
+    *sorted(OPERATIONS),
+    accepts=accepts_elementwise,
+    strided_inputs=range(codegen.MAX_TENSORS),
+    strides_fit=takes_strides,
+)
 def lower_elementwise(encoder: Encoder, op: Lowering) -> None:
     """One generated kernel."""
     description = describe(op.node)
@@ -212,7 +223,10 @@ def lower_elementwise(encoder: Encoder, op: Lowering) -> None:
     operands = [op.input(i) for i in operand_inputs(op.node, description)]
     output = op.outputs[0]
     if description.formula == "convert" and operands[0].storage is output.storage:
-        encoder.copy(output.address, operands[0].address, output.nbytes)
+        if operands[0].strides is None:
+            encoder.copy(output.address, operands[0].address, output.nbytes)
+        elif output.size:
+            encode_copy(encoder, place_of(output), place_of(operands[0]))
         return
     expression = Expression(
         description.formula, output.storage, tuple(range(len(operands))), description.literals

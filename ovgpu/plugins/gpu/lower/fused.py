@@ -13,7 +13,12 @@ from ovgpu.ops.fused import ClusterStep, cluster_values
 from ovgpu.plugins.gpu import codegen
 from ovgpu.plugins.gpu.codegen import Expression
 from ovgpu.plugins.gpu.encoder import Encoder
-from ovgpu.plugins.gpu.lower.elementwise import aligned_operands, describe, operand_inputs
+from ovgpu.plugins.gpu.lower.elementwise import (
+    aligned_operands,
+    describe,
+    operand_inputs,
+    takes_strides,
+)
 from ovgpu.plugins.gpu.registry import DeviceTensor, Lowering, lowers
 
 _SHARED_STORAGE = (Type.f16, Type.bf16, Type.f32)
@@ -43,7 +48,12 @@ def _storage(tensors: Sequence[DeviceTensor]) -> Type:
     return next((t.storage for t in tensors if t.type in _SHARED_STORAGE), Type.f32)
 
 
-@lowers("ElementwiseCluster", version="ovgpu")
+@lowers(
+    "ElementwiseCluster",
+    version="ovgpu",
+    strided_inputs=range(codegen.MAX_TENSORS),
+    strides_fit=takes_strides,
+)
 def lower_cluster(encoder: Encoder, op: Lowering) -> None:
     """One kernel; its text depends on the operations and their types alone."""
     inputs = [op.input(i) for i in range(len(op.inputs))]

@@ -125,23 +125,39 @@ def _gathers(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> b
 
 
 # ---- Gather
-@lowers("Gather", accepts=_gathers, known_inputs=(2,))
+def _picked(op: Lowering) -> list[np.ndarray] | None:
+    """What a Gather takes from a single place that is known: a slice."""
+    data, out = op.input(0), op.outputs[0]
+    if not _picks_one(op, 0, data):
+        return None
+    axis = known_numbers(op, 2)[0] % len(data.shape)
+    (at,) = known_numbers(op, 1)
+    start = at % data.shape[axis]
+    part = place_of(data)[(slice(None),) * axis + (slice(start, start + 1),)]
+    return [part.reshape(out.shape, copy=False)]
+
+
+def _picks_one(op: Lowering, index: int, data: DeviceTensor) -> bool:
+    """Whether a Gather takes a single place that is known: such a one takes data with any strides."""
+    indices = op.input(1)
+    if index or indices.known is None or indices.size != 1:
+        return False
+    size = data.shape[known_numbers(op, 2)[0] % len(data.shape)]
+    return -size <= int(indices.known.reshape(-1)[0]) < size
+
+
+@lowers("Gather", accepts=_gathers, known_inputs=(2,), view=_picked, strides_fit=_picks_one)
 def gather(encoder: Encoder, op: Lowering) -> None:
     data, indices, out = op.input(0), op.input(1), op.outputs[0]
+    picked = _picked(op)
+    if picked is not None:
+        encode_copy(encoder, place_of(out), picked[0])
+        return
     axis = known_numbers(op, 2)[0] % len(data.shape)
     batch = op.attributes.get("batch_dims", 0)
     if batch < 0:
         batch += len(indices.shape)
     size = data.shape[axis]
-    at = None
-    if indices.known is not None and indices.size == 1:
-        at = int(indices.known.reshape(-1)[0])
-    if at is not None and -size <= at < size:
-        # A single place that is known is a slice.
-        flat = (math.prod(data.shape[:axis]), size, math.prod(data.shape[axis + 1 :]))
-        part = place_of(data, flat)[:, at % size]
-        encode_copy(encoder, place_of(out, part.shape), part)
-        return
     run = math.prod(data.shape[axis + 1 :]) * _itemsize(data)
     word = _word(run, data, out)
     picks = np.zeros(1, _PICKS)

@@ -337,14 +337,44 @@ def encode_product(encoder: Encoder, product: Product, scratch: int) -> None:
         )
 
 
-def _matrix_strides(shape: Sequence[int], transposed: bool) -> tuple[int, int, int, int]:
+def _steps(tensor: DeviceTensor) -> tuple[int, int]:
+    """Strides of rows and columns; where a size is 1 the stride is that of a dense matrix."""
+    rows, columns = tensor.shape[-2:]
+    if tensor.strides is None:
+        return columns, 1
+    row, column = tensor.strides[-2:]
+    if columns == 1:
+        column = 1 if rows == 1 or row != 1 else rows
+    if rows == 1:
+        row = columns if column == 1 else 1
+    return row, column
+
+
+def takes_strides(op: Lowering, index: int, tensor: DeviceTensor) -> bool:
+    """Whether products walk through a tensor: matrices dense in one direction, whose rows do not overlap."""
+    if len(tensor.shape) < 2:
+        return False
+    (rows, columns), (row, column) = tensor.shape[-2:], _steps(tensor)
+    return (column == 1 and row >= columns) or (row == 1 and column >= rows)
+
+
+def _matrix_strides(
+    tensor: DeviceTensor, shape: Sequence[int], transposed: bool
+) -> tuple[int, int, int, int]:
     """Rows, columns and their strides of the matrices in the last two dimensions, after a transposition."""
     rows, columns = shape[-2:]
-    return (columns, rows, 1, columns) if transposed else (rows, columns, columns, 1)
+    row, column = _steps(tensor) if len(tensor.shape) > 1 else (columns, 1)
+    return (columns, rows, column, row) if transposed else (rows, columns, row, column)
 
 
-def _batch_strides(shape: Sequence[int], batch: Sequence[int]) -> tuple[int, ...]:
+def _batch_strides(
+    tensor: DeviceTensor, shape: Sequence[int], batch: Sequence[int]
+) -> tuple[int, ...]:
     """Stride of every batch dimension, 0 where the matrices of ``shape`` are repeated."""
+    if tensor.strides is not None:
+        sizes = zip(tensor.shape[:-2], tensor.strides[:-2], strict=True)
+        own = [0 if size == 1 else step for size, step in sizes]
+        return (0,) * (len(batch) - len(own)) + tuple(own)
     padded = [1] * (len(batch) - len(shape) + 2) + list(shape[:-2])
     strides = []
     step = shape[-1] * shape[-2]
@@ -360,8 +390,8 @@ def matmul_product(
     """MatMul-1 on device tensors as a :class:`Product`."""
     a_shape = (1, *a.shape) if len(a.shape) == 1 else a.shape
     b_shape = (*b.shape, 1) if len(b.shape) == 1 else b.shape
-    m, k, a_row, a_k = _matrix_strides(a_shape, transpose_a and len(a.shape) > 1)
-    _, n, b_k, b_column = _matrix_strides(b_shape, transpose_b and len(b.shape) > 1)
+    m, k, a_row, a_k = _matrix_strides(a, a_shape, transpose_a and len(a.shape) > 1)
+    _, n, b_k, b_column = _matrix_strides(b, b_shape, transpose_b and len(b.shape) > 1)
     batch = np.broadcast_shapes(a_shape[:-2], b_shape[:-2])
     # A matrix of one row or column is dense in both directions; kernels prefer the inner dimension.
     if n == 1 and b_k != 1 and b_column == 1:
@@ -381,8 +411,8 @@ def matmul_product(
         b_column,
         b_k,
         tuple(batch),
-        _batch_strides(a_shape, batch),
-        _batch_strides(b_shape, batch),
+        _batch_strides(a, a_shape, batch),
+        _batch_strides(b, b_shape, batch),
     )
 
 
@@ -426,7 +456,14 @@ def _scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> i
     return product_scratch(math.prod(outputs[0].upper_sizes or (LARGEST_PARTIALS,)))
 
 
-@lowers("MatMul", "MatMulBiasActivation", accepts=_accepts, scratch=_scratch)
+@lowers(
+    "MatMul",
+    "MatMulBiasActivation",
+    accepts=_accepts,
+    scratch=_scratch,
+    strided_inputs=(0, 1),
+    strides_fit=takes_strides,
+)
 def lower_matmul(encoder: Encoder, op: Lowering) -> None:
     transposed = op.attributes["transpose_a"], op.attributes["transpose_b"]
     product = matmul_product(op.input(0), op.input(1), op.outputs[0], *transposed)

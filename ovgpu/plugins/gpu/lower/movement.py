@@ -14,7 +14,7 @@ from ovgpu.graph.value import Value
 from ovgpu.ops.movement import broadcast_array, reversed_axes, split_lengths
 from ovgpu.ops.slicing import slice_index, strided_slice_index
 from ovgpu.plugins.gpu.encoder import THREADS, Encoder, blocks_for
-from ovgpu.plugins.gpu.registry import Lowering, lowers
+from ovgpu.plugins.gpu.registry import Lowering, aliases, lowers
 from ovgpu.plugins.gpu.strided import (
     COPY_RANK,
     DIVISOR,
@@ -59,16 +59,39 @@ def known_numbers(op: Lowering, index: int) -> list[int]:
     return [int(n) for n in known(op, index).reshape(-1)]
 
 
-@lowers("Transpose", accepts=movable, known_inputs=(1,))
-def transpose(encoder: Encoder, op: Lowering) -> None:
+# ---- views: rearrangements that cost nothing where readers take strides
+def _encode_views(encoder: Encoder, op: Lowering, parts: Sequence[np.ndarray]) -> None:
+    """Copy the views to the outputs, but for those that are in place."""
+    pairs = zip(op.outputs, parts, strict=True)
+    encode_copies(encoder, [(place_of(out), part) for out, part in pairs if out.size])
+
+
+def _reshaped(op: Lowering) -> list[np.ndarray]:
+    return [place_of(op.input(0), op.outputs[0].shape)]
+
+
+@aliases("Reshape", "Squeeze", "Unsqueeze", "Identity", view=_reshaped)
+def reshape(encoder: Encoder, op: Lowering) -> None:
+    """For inputs whose elements do not follow each other; else the output is the input's memory."""
+    source, out = op.input(0), op.outputs[0]
+    if source.strides is None:
+        encoder.copy(out.address, source.address, out.nbytes)
+    else:
+        encode_copy(encoder, place_of(out, source.shape), place_of(source))
+
+
+def _transposed(op: Lowering) -> list[np.ndarray]:
     order = known(op, 1).reshape(-1)
     source = place_of(op.input(0))
-    encode_copy(
-        encoder, place_of(op.outputs[0]), source.transpose(order) if order.size else source.T
-    )
+    return [source.transpose(order) if order.size else source.T]
 
 
-@lowers("Concat", accepts=movable)
+@lowers("Transpose", accepts=movable, known_inputs=(1,), view=_transposed)
+def transpose(encoder: Encoder, op: Lowering) -> None:
+    _encode_views(encoder, op, _transposed(op))
+
+
+@lowers("Concat", accepts=movable, strided_inputs=range(LARGEST_COUNT))
 def concat(encoder: Encoder, op: Lowering) -> None:
     axis = op.attributes["axis"]
     out = place_of(op.outputs[0])
@@ -83,30 +106,35 @@ def concat(encoder: Encoder, op: Lowering) -> None:
     encode_copies(encoder, pairs)
 
 
-def _encode_parts(encoder: Encoder, op: Lowering, axis: int, lengths: Sequence[int]) -> None:
+def _parts(op: Lowering, axis: int, lengths: Sequence[int]) -> list[np.ndarray]:
     source = place_of(op.input(0))
     axis %= source.ndim
-    pairs, start = [], 0
-    for tensor, length in zip(op.outputs, lengths, strict=True):
-        stop = start + length
-        if tensor.size:
-            index = (slice(None),) * axis + (slice(start, stop),)
-            pairs.append((place_of(tensor), source[index]))
-        start = stop
-    encode_copies(encoder, pairs)
+    parts, start = [], 0
+    for length in lengths:
+        parts.append(source[(slice(None),) * axis + (slice(start, start + length),)])
+        start += length
+    return parts
 
 
-@lowers("Split", accepts=movable, known_inputs=(1,))
-def split(encoder: Encoder, op: Lowering) -> None:
+def _split_parts(op: Lowering) -> list[np.ndarray]:
     (axis,) = known_numbers(op, 1)
     count = op.attributes["num_splits"]
-    _encode_parts(encoder, op, axis, [op.input(0).shape[axis] // count] * count)
+    return _parts(op, axis, [op.input(0).shape[axis] // count] * count)
 
 
-@lowers("VariadicSplit", accepts=movable, known_inputs=(1, 2))
-def variadic_split(encoder: Encoder, op: Lowering) -> None:
+@lowers("Split", accepts=movable, known_inputs=(1,), view=_split_parts)
+def split(encoder: Encoder, op: Lowering) -> None:
+    _encode_views(encoder, op, _split_parts(op))
+
+
+def _variadic_parts(op: Lowering) -> list[np.ndarray]:
     (axis,) = known_numbers(op, 1)
-    _encode_parts(encoder, op, axis, split_lengths(known(op, 2), op.input(0).shape[axis]))
+    return _parts(op, axis, split_lengths(known(op, 2), op.input(0).shape[axis]))
+
+
+@lowers("VariadicSplit", accepts=movable, known_inputs=(1, 2), view=_variadic_parts)
+def variadic_split(encoder: Encoder, op: Lowering) -> None:
+    _encode_views(encoder, op, _variadic_parts(op))
 
 
 def _tile_fits(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
@@ -137,42 +165,51 @@ def tile(encoder: Encoder, op: Lowering) -> None:
     encode_copy(encoder, place_of(op.outputs[0], interleaved), source)
 
 
-@lowers("Broadcast", accepts=movable, known_inputs=(1, 2))
+def _broadcast(op: Lowering) -> list[np.ndarray]:
+    target, axes = known(op, 1), known_or_none(op, 2)
+    return [broadcast_array(place_of(op.input(0)), target, axes, mode=op.attributes["mode"])]
+
+
+@lowers("Broadcast", accepts=movable, known_inputs=(1, 2), view=_broadcast)
 def broadcast(encoder: Encoder, op: Lowering) -> None:
-    mode = op.attributes["mode"]
-    target = place_of(op.outputs[0])
-    source = place_of(op.input(0))
-    encode_copy(
-        encoder, target, broadcast_array(source, known(op, 1), known_or_none(op, 2), mode=mode)
-    )
+    _encode_views(encoder, op, _broadcast(op))
 
 
-@lowers("Reverse", accepts=movable, known_inputs=(1,))
-def reverse(encoder: Encoder, op: Lowering) -> None:
+def _reversed(op: Lowering) -> list[np.ndarray]:
     axes = reversed_axes(known(op, 1), op.attributes["mode"])
-    encode_copy(encoder, place_of(op.outputs[0]), np.flip(place_of(op.input(0)), tuple(axes)))
+    return [np.flip(place_of(op.input(0)), tuple(axes))]
+
+
+@lowers("Reverse", accepts=movable, known_inputs=(1,), view=_reversed)
+def reverse(encoder: Encoder, op: Lowering) -> None:
+    _encode_views(encoder, op, _reversed(op))
 
 
 # ---- slices
-@lowers("Slice", accepts=movable, known_inputs=(1, 2, 3, 4))
-def slice_(encoder: Encoder, op: Lowering) -> None:
+def _slice(op: Lowering) -> list[np.ndarray]:
     source = place_of(op.input(0))
-    index = slice_index(
-        source.shape, known(op, 1), known(op, 2), known(op, 3), known_or_none(op, 4)
-    )
-    encode_copy(encoder, place_of(op.outputs[0]), source[index])
+    limits = known(op, 1), known(op, 2), known(op, 3), known_or_none(op, 4)
+    return [source[slice_index(source.shape, *limits)]]
 
 
-@lowers("StridedSlice", accepts=movable, known_inputs=(1, 2, 3))
-def strided_slice(encoder: Encoder, op: Lowering) -> None:
+@lowers("Slice", accepts=movable, known_inputs=(1, 2, 3, 4), view=_slice)
+def slice_(encoder: Encoder, op: Lowering) -> None:
+    _encode_views(encoder, op, _slice(op))
+
+
+def _strided_slice(op: Lowering) -> list[np.ndarray]:
     source = place_of(op.input(0))
     masks = {name: value for name, value in op.attributes.items() if name.endswith("_mask")}
     index = strided_slice_index(
         source.shape, known(op, 1), known(op, 2), known_or_none(op, 3), **masks
     )
     # With an ellipsis numpy returns a view, never a scalar, which it would have to read.
-    part = source[index if Ellipsis in index else (*index, Ellipsis)]
-    encode_copy(encoder, place_of(op.outputs[0]), part)
+    return [source[index if Ellipsis in index else (*index, Ellipsis)]]
+
+
+@lowers("StridedSlice", accepts=movable, known_inputs=(1, 2, 3), view=_strided_slice)
+def strided_slice(encoder: Encoder, op: Lowering) -> None:
+    _encode_views(encoder, op, _strided_slice(op))
 
 
 @lowers("SliceScatter", accepts=movable, known_inputs=(2, 3, 4, 5))

@@ -1,0 +1,288 @@
+"""Where tensors lie: blocks of their own, views of other tensors, and places inside what is made of them later.
+
+Forward, rearrangements (Transpose, Split, slices, Broadcast ...) become views of their source when all their readers
+take strides, or when the view is dense. Backward, a tensor is made where its reader would copy it to: as a part of a
+Concat, or transposed. Both are decided while instructions are visited in order: a tensor that is made looks ahead to
+its readers, and gives their results a place before they are reached.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ovgpu.plugins.gpu.codegen import MAX_RANK
+from ovgpu.plugins.gpu.registry import DeviceKernel, DeviceTensor, Lowering
+from ovgpu.plugins.gpu.strided import COPY_RANK, address_of, is_movable, place_of
+
+if TYPE_CHECKING:
+    from ovgpu.execution.program import Instruction, Program
+    from ovgpu.plugins.gpu.segment import GpuSegmentPlanner
+
+#: What stands for the address of a block that has no place in the arena yet.
+_UNPLACED = 1 << 20
+
+#: Kernels read words of up to so many bytes: a dense part starts at a multiple, or is copied.
+ALIGNMENT = 16
+
+#: Kernels count strides in 31 bits.
+_LARGEST_REACH = (1 << 31) - 1
+
+Readers = dict[int, list[tuple[int, int]]]
+
+
+def readers_of(program: Program) -> Readers:
+    """For every tensor the instructions that read it, and as which input."""
+    readers: Readers = {}
+    for index, instruction in enumerate(program.instructions):
+        for position, number in enumerate(instruction.inputs):
+            readers.setdefault(number, []).append((index, position))
+    return readers
+
+
+class Views:
+    """The places of one segment's tensors.
+
+    Attributes:
+        roots: tensor made in the segment -> tensor whose block it lies in.
+        offsets: bytes from the start of that block, where not 0.
+        strides: in elements, for tensors that are not dense.
+        first, last: first and last instruction that touches each root's block.
+        shown: outputs of rearrangements that need no work.
+    """
+
+    def __init__(self, planner: GpuSegmentPlanner) -> None:
+        self.planner = planner
+        self.roots: dict[int, int] = {}
+        self.offsets: dict[int, int] = {}
+        self.strides: dict[int, tuple[int, ...]] = {}
+        self.first: dict[int, int] = {}
+        self.last: dict[int, int] = {}
+        self.shown: set[int] = set()
+
+    # ---- blocks -----------------------------------------------------------------------------------------------------
+    def own(self, number: int, step: int) -> None:
+        """Give a tensor a block of its own from ``step`` on."""
+        self.roots[number] = number
+        self.first[number] = step
+        self._extend(number)
+
+    def make(self, number: int, step: int) -> None:
+        """Find a place for a tensor that is made at ``step``: where a reader wants it, or a block of its own."""
+        if number in self.roots:
+            return
+        target = self._destination(number, step)
+        if target is None:
+            self.own(number, step)
+        else:
+            self._lies_in(number, *target)
+
+    def alias(self, number: int, source: int) -> None:
+        """Let a tensor be the same (dense) memory as ``source`` in another shape."""
+        self.shown.add(number)
+        if source in self.roots:
+            self.roots[number] = self.roots[source]
+            if source in self.offsets:
+                self.offsets[number] = self.offsets[source]
+            self._extend(number)
+            return
+        # Memory of the weights or of an earlier segment.
+        planner = self.planner
+        base = planner.executor.tensor(planner.segment, source)
+        planner.segment.tensors[number] = planner.tensor(number, base.address, base.constant)
+
+    def _lies_in(self, number: int, source: int, place: np.ndarray) -> None:
+        """Let a tensor be ``place``, a view of the tensor ``source``."""
+        dense = bool(place.flags.c_contiguous)
+        strides = None if dense else tuple(n // place.itemsize for n in place.strides)
+        if source in self.roots:
+            self.roots[number] = self.roots[source]
+            self.offsets[number] = address_of(place) - _UNPLACED
+            if strides is not None:
+                self.strides[number] = strides
+            self._extend(number)
+            return
+        planner = self.planner
+        constant = planner.executor.tensor(planner.segment, source).constant
+        planner.segment.tensors[number] = planner.tensor(
+            number, address_of(place), constant, strides
+        )
+
+    def _extend(self, number: int) -> None:
+        root = self.roots[number]
+        self.last[root] = max(self.last.get(root, -1), self.planner.program.last_use[number])
+
+    def described(self, number: int) -> DeviceTensor:
+        """A tensor before the arena has its place; offsets count from a stand-in for its block."""
+        planner = self.planner
+        if number not in self.roots:
+            weight = planner.executor.compiled.weights.get(number)
+            known = planner.segment.tensors.get(number) if weight is None else weight
+            # What is made later is taken to be dense.
+            return planner.tensor(number, _UNPLACED) if known is None else known
+        address = _UNPLACED + self.offsets.get(number, 0)
+        return planner.tensor(number, address, strides=self.strides.get(number))
+
+    def _operation(self, instruction: Instruction) -> Lowering:
+        return Lowering(
+            instruction.node,
+            [self.described(n) for n in instruction.inputs],
+            [self.described(n) for n in instruction.outputs],
+            instruction.shared,
+        )
+
+    # ---- forward ----------------------------------------------------------------------------------------------------
+    def show(self, instruction: Instruction, kernel: DeviceKernel) -> None:
+        """Make those outputs of a rearrangement views of its input that can be."""
+        source = instruction.inputs[0]
+        if kernel.alias and self.strides_of(source) is None:
+            self.alias(instruction.outputs[0], source)
+            return
+        if not is_movable(self.planner.executor.storage(source)):
+            return
+        places = _views(kernel, self._operation(instruction))
+        for number, place in zip(instruction.outputs, places, strict=True):
+            if place is None or number in self.roots or not place.size:
+                continue
+            if place.flags.c_contiguous:
+                fits = address_of(place) % ALIGNMENT == 0
+            else:
+                fits = self._all_take(number, place)
+            if fits:
+                self._lies_in(number, source, place)
+                self.shown.add(number)
+
+    def strides_of(self, number: int) -> tuple[int, ...] | None:
+        """Strides of a tensor that has its place, None when it is dense."""
+        if number in self.roots:
+            return self.strides.get(number)
+        planner = self.planner
+        return planner.executor.tensor(planner.segment, number).strides
+
+    def _all_take(self, number: int, place: np.ndarray) -> bool:
+        """Whether all that read a tensor take it with the strides of ``place``."""
+        planner = self.planner
+        if number in planner.program.outputs or not _is_walkable(place):
+            return False
+        strides = tuple(n // place.itemsize for n in place.strides)
+        tensor = planner.tensor(number, address_of(place), strides=strides)
+        return all(
+            self._takes(index, position, tensor) for index, position in self._readers(number)
+        )
+
+    def _readers(self, number: int) -> Sequence[tuple[int, int]]:
+        return self.planner.executor.readers.get(number, ())
+
+    def _takes(self, index: int, position: int, tensor: DeviceTensor) -> bool:
+        planner = self.planner
+        if not planner.segment.start <= index < planner.segment.stop:
+            return False  # what other segments read is dense
+        if index in planner.skipped:
+            return True
+        kernel = planner.tiers.get(index)
+        if kernel is None:
+            return False
+        instruction = planner.program.instructions[index]
+        if kernel.view is None and not kernel.strided_inputs:
+            return False
+        return kernel.takes_strided(self._operation(instruction), position, tensor)
+
+    # ---- backward ---------------------------------------------------------------------------------------------------
+    def _destination(self, number: int, step: int) -> tuple[int, np.ndarray] | None:
+        """Where readers want a tensor that is made at ``step``: a tensor and a view of it."""
+        planner = self.planner
+        tensor = planner.tensor(number, _UNPLACED)
+        if not tensor.size or not is_movable(tensor.storage):
+            return None
+        for index, position in self._readers(number):
+            kernel = planner.tiers.get(index)
+            if kernel is None or not planner.segment.start <= index < planner.segment.stop:
+                continue
+            instruction = planner.program.instructions[index]
+            name = instruction.node.get_type_name()
+            found = None
+            if name == "Concat":
+                found = self._part(instruction, position, step)
+            elif position == 0 and kernel.alias and instruction.outputs[0] not in self.roots:
+                found = self._destination(instruction.outputs[0], step)
+                if found is not None and not found[1].flags.c_contiguous:
+                    found = None
+            elif name == "Transpose" and position == 0:
+                found = self._transposed(number, instruction, step)
+            if found is not None:
+                return found[0], found[1].reshape(tensor.shape, copy=False)
+        return None
+
+    def _part(
+        self, instruction: Instruction, position: int, step: int
+    ) -> tuple[int, np.ndarray] | None:
+        """The part of a Concat's output that its input ``position`` is, when that is dense and aligned."""
+        planner, whole = self.planner, instruction.outputs[0]
+        axis = instruction.node.attributes["axis"]
+        out = planner.tensor(whole, _UNPLACED)
+        axis %= len(out.shape)
+        if math.prod(out.shape[:axis]) != 1:
+            return None
+        lengths = [planner.shape(n)[axis] for n in instruction.inputs]
+        start = sum(lengths[:position])
+        index = (slice(None),) * axis + (slice(start, start + lengths[position]),)
+        if address_of(place_of(out)[index]) % ALIGNMENT:
+            return None
+        self.make(whole, step)
+        part = place_of(self.described(whole))[index]
+        return (whole, part) if part.flags.c_contiguous else None
+
+    def _transposed(
+        self, number: int, instruction: Instruction, step: int
+    ) -> tuple[int, np.ndarray] | None:
+        """The result of a Transpose, transposed back, for a tensor that nothing else reads and is made with strides."""
+        planner = self.planner
+        result = instruction.outputs[0]
+        producer = planner.producers.get(number)
+        order = planner.known(instruction.inputs[1])
+        if (
+            producer is None
+            or order is None
+            or not producer[1].strided_outputs
+            or len(self._readers(number)) > 1
+            or number in planner.program.outputs
+            or result in self.roots
+        ):
+            return None
+        made, kernel, position = producer
+        out = planner.tensor(result, _UNPLACED)
+        axes = order.reshape(-1) if order.size else np.arange(len(out.shape))[::-1]
+        back = np.argsort(axes % max(len(out.shape), 1))
+        trial = place_of(out).transpose(back)
+        strides = tuple(n // trial.itemsize for n in trial.strides)
+        tensor = planner.tensor(number, _UNPLACED, strides=strides)
+        if not _is_walkable(trial) or not kernel.gives_strided(
+            self._operation(planner.program.instructions[made]), position, tensor
+        ):
+            return None
+        self.make(result, step)
+        if result in self.strides:
+            return None
+        return result, place_of(self.described(result)).transpose(back)
+
+
+def _views(kernel: DeviceKernel, op: Lowering) -> Sequence[np.ndarray | None]:
+    try:
+        places = None if kernel.view is None or not op.input(0).size else kernel.view(op)
+    except ValueError:  # numpy has no such view
+        places = None
+    return places if places is not None else [None] * len(op.outputs)
+
+
+def _is_walkable(place: np.ndarray) -> bool:
+    """Whether kernels that take strides take these."""
+    if min(place.strides, default=0) < 0 or place.ndim > min(MAX_RANK, COPY_RANK):
+        return False
+    reach = sum(
+        (size - 1) * step // place.itemsize
+        for size, step in zip(place.shape, place.strides, strict=True)
+    )
+    return reach <= _LARGEST_REACH and all(n % place.itemsize == 0 for n in place.strides)
