@@ -170,7 +170,7 @@ __device__ __forceinline__ void attention_tiles(const Element* query, const Elem
 
 // grid (row tiles, batch).
 #define ATTENTION_TILES(HEAD, KEYS, EACH, THREADS)                                                                             \
-  extern "C" __global__ void __launch_bounds__(THREADS)                                                                       \
+  extern "C" __global__ void __launch_bounds__(THREADS, 1)                                                                     \
       attention_##HEAD(const Element* query, const Element* key, const Element* value, const void* mask, const Element* scale, \
                        Element* out, AttentionShape s) {                                                                      \
     attention_tiles<HEAD, KEYS, EACH, THREADS>(query, key, value, mask, scale, out, s);                                       \

@@ -173,7 +173,8 @@ extern "C" __global__ void convolution_finish(const Accumulator* partials, const
   }
 }
 
-// Groups that make few channels (depthwise): a thread sums one window; blockIdx.y is (image, channel).
+// Groups that make few channels (depthwise), and sums whose order matters: a thread sums one window, by tap and channel;
+// blockIdx.y is (image, channel).
 extern "C" __global__ void __launch_bounds__(256, 1)
     convolution_direct(const Element* data, const Element* filters, const Element* bias, const Element* residual, Element* out,
                        ConvolutionShape s) {
@@ -191,19 +192,19 @@ extern "C" __global__ void __launch_bounds__(256, 1)
       const int first_y = static_cast<int>(s.by_row.split(in_plane, column)) * s.stride[1] - s.pad[1];
       const int first_x = static_cast<int>(column) * s.stride[2] - s.pad[2];
       Accumulator sum = 0;
-      for (int c = 0; c < s.group_channels; c++) {
-        const Element* w = weights + c * taps;
-        for (int tap_z = 0; tap_z < s.kernel[0]; tap_z++) {
-          const int z = first_z + tap_z * s.dilation[0];
-          const bool z_inside = static_cast<unsigned>(z) < static_cast<unsigned>(s.in[0]);
-          for (int tap_y = 0; tap_y < s.kernel[1]; tap_y++, w += s.kernel[2]) {
-            const int y = first_y + tap_y * s.dilation[1];
-            if (!z_inside || static_cast<unsigned>(y) >= static_cast<unsigned>(s.in[1])) continue;
-            const Element* row = source + static_cast<long long>(c) * in_size + (z * s.in[1] + y) * s.in[2];
-            for (int tap_x = 0; tap_x < s.kernel[2]; tap_x++) {
-              const int x = first_x + tap_x * s.dilation[2];
-              if (static_cast<unsigned>(x) < static_cast<unsigned>(s.in[2])) sum += widen(row[x]) * widen(w[tap_x]);
-            }
+      for (int tap_z = 0, tap = 0; tap_z < s.kernel[0]; tap_z++) {
+        const int z = first_z + tap_z * s.dilation[0];
+        const bool z_inside = static_cast<unsigned>(z) < static_cast<unsigned>(s.in[0]);
+        for (int tap_y = 0; tap_y < s.kernel[1]; tap_y++) {
+          const int y = first_y + tap_y * s.dilation[1];
+          const bool row_inside = z_inside && static_cast<unsigned>(y) < static_cast<unsigned>(s.in[1]);
+          for (int tap_x = 0; tap_x < s.kernel[2]; tap_x++, tap++) {
+            const int x = first_x + tap_x * s.dilation[2];
+            if (!row_inside || static_cast<unsigned>(x) >= static_cast<unsigned>(s.in[2])) continue;
+            const Element* value = source + (static_cast<long long>(z) * s.in[1] + y) * s.in[2] + x;
+#pragma unroll 2
+            for (int c = 0; c < s.group_channels; c++)
+              sum += widen(value[static_cast<long long>(c) * in_size]) * widen(weights[c * taps + tap]);
           }
         }
       }

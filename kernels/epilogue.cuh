@@ -12,7 +12,10 @@ __device__ __forceinline__ float act_clamp(float x, float low, float high) {
   return x < low ? low : x > high ? high : x;
 }
 __device__ __forceinline__ float act_hsigmoid(float x) { return act_clamp(x + 3.f, 0.f, 6.f) / 6.f; }
-__device__ __forceinline__ float act_hswish(float x) { return x * act_hsigmoid(x); }
+// Rounded as OpenVINO's convolutions do it, which decides between two levels where results are quantized next.
+__device__ __forceinline__ float act_hswish(float x) {
+  return x * act_clamp(__fadd_rn(__fmul_rn(x, 0.16666667f), 0.5f), 0.f, 1.f);
+}
 __device__ __forceinline__ float act_swish(float x) { return x / (1.f + expf(-x)); }
 __device__ __forceinline__ float act_gelu(float x) { return 0.5f * x * (1.f + erff(x * 0.70710678f)); }
 __device__ __forceinline__ float act_gelu_tanh(float x) {

@@ -255,6 +255,8 @@ FORMULA batch_norm(T x, T gamma, T beta, T mean, T variance, T epsilon) {
 }
 __device__ __forceinline__ float exact_product(float a, float b) { return __fmul_rn(a, b); }
 __device__ __forceinline__ double exact_product(double a, double b) { return __dmul_rn(a, b); }
+__device__ __forceinline__ float rounded_sum(float a, float b) { return __fadd_rn(a, b); }
+__device__ __forceinline__ double rounded_sum(double a, double b) { return __dadd_rn(a, b); }
 __device__ __forceinline__ float fused_multiply_add(float a, float b, float c) { return __fmaf_rn(a, b, c); }
 __device__ __forceinline__ double fused_multiply_add(double a, double b, double c) { return __fma_rn(a, b, c); }
 // Each rounding as on OpenVINO's CPU device: whether a value in the middle of two levels goes up or down depends on the last bit.
@@ -264,6 +266,17 @@ FORMULA fake_quantize(T x, T input_low, T input_high, T output_low, T output_hig
   const T limited = clamp<T>(x, minimum<T>(input_low, input_high), maximum<T>(input_low, input_high));
   const T level = rint(fused_multiply_add(limited, scale, shift));
   return fused_multiply_add(level, (output_high - output_low) / steps, output_low);
+}
+// Behind a convolution with limits for each channel: products are rounded before they are added, and channels may share a shift.
+FORMULA fake_quantize_separately(T x, T input_low, T input_high, T output_low, T output_high, T steps, T shared, bool shares,
+                                 bool rising) {
+  const T span = input_high - input_low;
+  const T shift = shares ? shared : exact_product(-input_low, steps) / span;
+  const T low = minimum<T>(input_low, input_high), high = maximum<T>(input_low, input_high);
+  const T level = rint(rounded_sum(exact_product(clamp<T>(x, low, high), steps / span), shift));
+  const T step = (output_high - output_low) / steps;
+  if (rising) return rounded_sum(exact_product(level, step), output_low);
+  return x > high ? output_high : x <= low ? output_low : fused_multiply_add(level, step, output_low);
 }
 // The nearest number with `mantissa` bits after the point, not smaller than steps of `least`, at most `largest`.
 FORMULA nearest_small_float(T x, int mantissa, T least, T largest) {

@@ -55,6 +55,18 @@ def replace_by(old: Node, new: Node, fused: Iterable[Node]) -> None:
         output.replace(new.output(index))
 
 
+def feeds_quantization(node: Node) -> bool:
+    """Whether a FakeQuantize reads the result, where the last bit decides between two levels.
+
+    Sums are then rounded as in OpenVINO's kernels: one fused multiply-add after the other, by tap and input channel.
+    """
+    readers = [reader.get_node() for reader in node.output(0).get_target_inputs()]
+    names = {reader.get_type_name() for reader in readers}
+    for reader in readers:  # a cluster is made of several operations
+        names.update(step.declaration.name for step in reader.attributes.get("steps", ()))
+    return "FakeQuantize" in names
+
+
 def fused_names(node: Node) -> list[str]:
     """Names of the layers of the original model that ``node`` stands for."""
     if "fused_names" in node.rt_info:

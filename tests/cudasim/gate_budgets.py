@@ -23,6 +23,7 @@ from cudasim.gate_sources import (
     generated,
     instances,
     storages,
+    together,
     words,
 )  # fmt: skip
 
@@ -91,7 +92,10 @@ FILES: dict[str, KernelFile] = {
         },
     ),
     "matmul.cu": KernelFile(
-        storages("matmul.cu", "f32", "f16", "bf16", "i32", activations=["gelu"]),
+        together(
+            storages("matmul.cu", "f32", "f16", "bf16", "i32", activations=["gelu"]),
+            storages("matmul.cu", "f16", activations=["relu"], macros=["WITH_RESIDUAL"]),
+        ),
         {
             "matmul_strided_*": Budget(80, shared_bytes=8448),
             "matmul_dense_*": Budget(88, loads_16=1),
@@ -109,7 +113,10 @@ FILES: dict[str, KernelFile] = {
         },
     ),
     "convolution.cu": KernelFile(
-        storages("convolution.cu", "f32", "f16", activations=["gelu"]),
+        together(
+            storages("convolution.cu", "f32", "f16", activations=["gelu"]),
+            storages("convolution.cu", "f16", activations=["relu"], macros=["WITH_RESIDUAL"]),
+        ),
         {
             "convolution_direct": Budget(96),
             "convolution_finish": Budget(56),
@@ -128,7 +135,7 @@ FILES: dict[str, KernelFile] = {
         storages("attention.cu", "f32", "f16", "bf16"),
         {
             "attention_rows": Budget(64, shared_bytes=8256 + 1024),
-            "attention_*": Budget(152, shared_bytes=42944 + 1024),
+            "attention_*": Budget(168, shared_bytes=42944 + 1024),
         },
     ),
     "pooling.cu": KernelFile(
@@ -184,7 +191,7 @@ FILES: dict[str, KernelFile] = {
                 f"elementwise_{name}": Budget(48, loads_16=1)
                 for name in ("*equal", "less", "greater", "is_*")
             },
-            "elementwise_fake_quantize": Budget(56, loads_16=1, stores_16=1),  # five operands
+            "elementwise_fake_quantize*": Budget(64, loads_16=1, stores_16=1),  # five operands
             "elementwise_*": Budget(48, loads_16=1, stores_16=1),
         },
     ),

@@ -39,6 +39,11 @@ def storages(
     ]
 
 
+def together(*texts: Texts) -> Texts:
+    """All of these texts, in order."""
+    return lambda: [text for some in texts for text in some()]
+
+
 def with_macros(file: str, *texts: dict[str, str | int]) -> Texts:
     """A file once for each set of macros."""
 

@@ -102,7 +102,7 @@ def _formulas() -> dict[str, Formula]:
         "rounded": "sqrt cos tan acos atan sinh cosh tanh asinh acosh erf erf_inverse sigmoid swish swish_beta "
         "hsigmoid hswish hard_sigmoid mish softplus softsign elu selu prelu gelu gelu_tanh fake_convert "
         "fake_convert_shifted",
-        "truncated": "exp log sin asin fake_quantize",
+        "truncated": "exp log sin asin fake_quantize fake_quantize_separately",
         "operands": "equal not_equal less less_equal greater greater_equal is_nan is_finite is_inf",
     }
     for kind, names in kinds.items():

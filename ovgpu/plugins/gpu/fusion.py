@@ -17,7 +17,7 @@ from ovgpu.graph.special import Constant
 from ovgpu.ops.fused import ClusterStep
 from ovgpu.passes.graph_editing import fused_names
 from ovgpu.plugins.gpu.codegen import MAX_RANK, MAX_TENSORS, PACKED_NAMES
-from ovgpu.plugins.gpu.lower.elementwise import describe, types_fit
+from ovgpu.plugins.gpu.lower.elementwise import describe, quantizes_convolution, types_fit
 
 #: Most operations of a cluster: beyond, registers run out and texts take long to compile.
 MAX_STEPS = 24
@@ -53,6 +53,8 @@ def _is_candidate(node: Node) -> bool:
     """Whether a generated kernel can compute the node, whatever the shapes of a run are."""
     if node.get_output_size() != 1 or node.declaration.name == "ConvertLike":
         return False
+    if node.declaration.name == "FakeQuantize" and quantizes_convolution(node):
+        return False  # it must know its neighbour
     description = describe(node)
     if description is None:
         return False

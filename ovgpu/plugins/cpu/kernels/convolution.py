@@ -14,6 +14,7 @@ import numpy as np
 
 from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
+from ovgpu.passes.graph_editing import feeds_quantization
 from ovgpu.plugins.cpu.kernels import winograd
 from ovgpu.plugins.cpu.kernels.ordered_product import ordered_matmul
 from ovgpu.plugins.cpu.kernels.windows import (
@@ -62,15 +63,6 @@ def _group_count(
     if node.get_type_name().startswith("Group"):
         return filters[0], filters[1], filters[2], tuple(filters[3:])
     return 1, filters[0], filters[1], tuple(filters[2:])
-
-
-def feeds_quantization(node: Node) -> bool:
-    """Whether a FakeQuantize reads the result, where the last bit decides between two levels.
-
-    Sums are then rounded as in OpenVINO's kernels: one fused multiply-add after the other, by tap and input channel.
-    """
-    readers = node.output(0).get_target_inputs()
-    return any(reader.get_node().get_type_name() == "FakeQuantize" for reader in readers)
 
 
 def _compute_itemsize(value: Value) -> int:

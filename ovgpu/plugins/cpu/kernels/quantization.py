@@ -16,7 +16,7 @@ from ovgpu.plugins.cpu.registry import Call, Step, binder, kernel
 _LARGEST = {"f8e4m3": 448.0, "f8e5m2": 57344.0}
 
 #: Channels whose zero points differ by less share the first one in a convolution of OpenVINO, in levels.
-_SAME_SHIFT = 1e-4
+SAME_SHIFT = 1e-4
 
 
 def _wide_scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> int:
@@ -37,7 +37,7 @@ def bind_fake_quantize(call: Call) -> Step:
     number = level.dtype.type
     steps = number(call.attributes["levels"] - 1)
     by_channel = limits[0].size > 1
-    separately = by_channel and _follows_convolution(call.node)
+    separately = by_channel and follows_convolution(call.node)
 
     def run() -> None:
         input_low, input_high, output_low, output_high = limits
@@ -52,7 +52,7 @@ def bind_fake_quantize(call: Call) -> Step:
             shift = -input_low * scale
         else:
             shift = -input_low * steps / span
-            if np.ptp(shift) < _SAME_SHIFT:
+            if np.ptp(shift) < SAME_SHIFT:
                 shift = shift.reshape(-1)[0]
         low, high = np.minimum(input_low, input_high), np.maximum(input_low, input_high)
         rising = bool((input_low < input_high).all())
@@ -79,7 +79,7 @@ def bind_fake_quantize(call: Call) -> Step:
     return run
 
 
-def _follows_convolution(node: Node) -> bool:
+def follows_convolution(node: Node) -> bool:
     """Whether OpenVINO makes this part of a convolution, where it rounds the product before it adds."""
     return "Convolution" in node.input_value(0).get_node().get_type_name()
 

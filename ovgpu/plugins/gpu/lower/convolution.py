@@ -12,9 +12,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from ovgpu.graph.element_type import Type
 from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
 from ovgpu.ops.window import extent, filled
+from ovgpu.passes.graph_editing import feeds_quantization
 from ovgpu.plugins.gpu.encoder import Encoder, blocks_for
 from ovgpu.plugins.gpu.lower.matmul import (
     LARGEST_PARTIALS,
@@ -121,7 +123,9 @@ def lower_convolution(encoder: Encoder, op: Lowering) -> None:
     groups, rows, channels, kernel = _group_sizes(op.node, filters.shape)
     windows = Windows.of(op.attributes, data.shape[2:], kernel, out.shape[2:])
     epilogue = lowered_epilogue(op, "row")
-    if groups == 1 and windows.are_points and windows.sizes == windows.counts:
+    # Quantized next, in full precision: the last bit decides between two levels, so sums have one order.
+    ordered = out.storage is Type.f32 and feeds_quantization(op.node)
+    if groups == 1 and windows.are_points and windows.sizes == windows.counts and not ordered:
         encode_product(
             encoder, _pointwise(data, filters, out, rows, channels, epilogue), op.scratch
         )
@@ -131,7 +135,7 @@ def lower_convolution(encoder: Encoder, op: Lowering) -> None:
     added = np.uint64(epilogue.bias), np.uint64(epilogue.residual)
     pointers = [data.pointer, filters.pointer, *added, out.pointer]
     count = math.prod(windows.counts)
-    if rows <= FEW_CHANNELS and groups > 1:
+    if ordered or (rows <= FEW_CHANNELS and groups > 1):
         planes = min(out.shape[0] * out.shape[1], 65535)
         threads = 256 if count > 128 else 64
         grid = (blocks_for(count, threads), planes)

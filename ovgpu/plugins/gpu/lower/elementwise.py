@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from ovgpu.graph.node import Node
+from ovgpu.graph.special import Constant
 from ovgpu.graph.value import Value
 from ovgpu.ops.broadcasting import pdpd_start
+from ovgpu.plugins.cpu.kernels.quantization import SAME_SHIFT, follows_convolution
 from ovgpu.plugins.gpu import codegen
 from ovgpu.plugins.gpu.codegen import FLOAT8_NAMES, PACKED_NAMES, STORAGE_NAMES, Expression
 from ovgpu.plugins.gpu.encoder import Encoder
@@ -70,7 +72,24 @@ def _batch_norm(node: Node) -> Elementwise:
 def _fake_quantize(node: Node) -> Elementwise:
     limit = node.get_input_partial_shape(1).static_tuple()
     by_channel = limit is None or math.prod(limit) > 1
-    return Elementwise("fake_quantize", (float(node.attributes["levels"] - 1), by_channel))
+    steps = float(node.attributes["levels"] - 1)
+    if by_channel and quantizes_convolution(node):
+        # As kernels/quantization.py of the CPU rounds: the last bit decides between two levels.
+        low, high = (node.input_value(i).node.host_array() for i in (1, 2))
+        shift = -low * low.dtype.type(steps) / (high - low)
+        shares = bool(np.ptp(shift) < SAME_SHIFT)
+        literals = (steps, float(shift.reshape(-1)[0]), shares, bool((low < high).all()))
+        return Elementwise("fake_quantize_separately", literals)
+    return Elementwise("fake_quantize", (steps, by_channel))
+
+
+def quantizes_convolution(node: Node) -> bool:
+    """Whether a FakeQuantize with constant limits reads a convolution, where rounding has places of its own."""
+    if not isinstance(node, Node):  # a step of a cluster; those stay out of clusters
+        return False
+    return follows_convolution(node) and all(
+        isinstance(node.input_value(i).node, Constant) for i in (1, 2)
+    )
 
 
 #: Mantissa bits, step of the smallest numbers and largest number of the 8-bit float types.
