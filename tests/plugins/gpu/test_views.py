@@ -224,3 +224,54 @@ def test_memory_of_parts_lives_as_long_as_the_whole(cudasim):
         y = ops.matmul(y, ops.constant(reals(64, 64) / 8), False, False)
     model = ov.Model([ops.reduce_sum(ops.concat([first, y], 0), numbers(0), False)], [x])
     infer(model, [reals(1, 64)])
+
+
+# ---- attention
+def attention(x: Any, heads: int, size: int, causal: bool = False) -> Any:
+    """Queries, keys and values as parts of one tensor [batch, length, 3 heads size]; the context as such a part."""
+    parts = ops.split(x, ops.constant(np.int64(2)), 3).outputs()
+    q, k, v = (head(ops.reshape(p, numbers(0, 0, heads, size), True)) for p in parts)
+    context = ops.scaled_dot_product_attention(q, k, v, causal=causal)
+    return ops.reshape(head(context), numbers(0, 0, heads * size), True)
+
+
+@pytest.mark.parametrize(("batch", "length"), [(1, 3), (2, 3), (1, 50), (2, 50)])
+@pytest.mark.parametrize("causal", [False, True])
+def test_attention_is_a_single_launch(cudasim, batch, length, causal):
+    """Heads are taken from where a product leaves them, and the context is made as the next product reads it."""
+    x = parameter((batch, length, 48))
+    model = ov.Model([attention(x, 2, 8, causal)], [x])
+    assert work(cudasim, model, [reals(batch, length, 48)]) == (1, 0)
+
+
+def test_attention_of_odd_heads(cudasim):
+    """Rows that start anywhere."""
+    x = parameter((2, 9, 45))
+    assert work(cudasim, ov.Model([attention(x, 3, 5)], [x]), [reals(2, 9, 45)]) == (1, 0)
+
+
+def test_attention_whose_context_is_read_otherwise(cudasim):
+    """Two readers: the context stays dense, and is copied for the one that wants it transposed."""
+    q, k = parameter((2, 3, 5, 8)), parameter((2, 3, 7, 8))
+    context = ops.scaled_dot_product_attention(q, k, k, causal=False)
+    results = [ops.reshape(head(context), numbers(2, 5, 24), False), context]
+    feeds = [reals(2, 3, 5, 8), reals(2, 3, 7, 8)]
+    assert work(cudasim, ov.Model(results, [q, k]), feeds) == (2, 0)
+
+
+def test_attention_takes_rows_only(cudasim):
+    """Keys whose elements do not follow each other are copied."""
+    q, k, v = parameter((1, 2, 5, 8)), parameter((1, 2, 8, 7)), parameter((1, 2, 7, 8))
+    keys = ops.transpose(k, numbers(0, 1, 3, 2))
+    context = ops.scaled_dot_product_attention(q, keys, v, causal=False)
+    feeds = [reals(1, 2, 5, 8), reals(1, 2, 8, 7), reals(1, 2, 7, 8)]
+    assert work(cudasim, ov.Model([context], [q, k, v]), feeds) == (2, 0)
+
+
+@pytest.mark.parametrize("length", [1, 6])
+def test_attention_without_keys_and_within_bounds(cudasim, length):
+    q, k = parameter([1, 2, (1, 6), 8]), parameter([1, 2, (0, 4), 8])
+    context = ops.scaled_dot_product_attention(q, k, k, causal=False)
+    model = ov.Model([ops.reshape(head(context), numbers(1, -1, 16), False)], [q, k])
+    for keys in (0, 3):
+        infer(model, [reals(1, 2, length, 8), reals(1, 2, keys, 8)])

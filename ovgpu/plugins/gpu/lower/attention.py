@@ -81,6 +81,12 @@ def broadcast_strides(shape: Sequence[int], sizes: Sequence[int]) -> list[int]:
     return strides
 
 
+def _takes_rows(op: Lowering, index: int, tensor: DeviceTensor) -> bool:
+    """Queries, keys, values and results may have strides as long as the elements of a row follow each other."""
+    inner = len(tensor.shape) >= 2 and (tensor.shape[-1] == 1 or tensor.steps[-1] == 1)
+    return inner and index < 3
+
+
 @dataclass(slots=True)
 class _Part:
     """One tensor of attention: strides of the batch dimensions and of a row, in elements."""
@@ -143,7 +149,14 @@ def _encode(encoder: Encoder, call: _Call) -> None:
     encoder.launch(source, f"attention_{size}", grid, threads, arguments)
 
 
-@lowers("ScaledDotProductAttention", accepts=_accepts)
+@lowers(
+    "ScaledDotProductAttention",
+    accepts=_accepts,
+    strided_inputs=(0, 1, 2),
+    strided_outputs=True,
+    strides_fit=_takes_rows,
+    output_fits=_takes_rows,
+)
 def lower_attention(encoder: Encoder, op: Lowering) -> None:
     query, key, value = (op.input(i) for i in range(3))
     mask, scale = ([*op.inputs[3:], None, None])[:2]
@@ -152,6 +165,7 @@ def lower_attention(encoder: Encoder, op: Lowering) -> None:
         return
     rows, columns = out.shape[-2], key.shape[-2]
     if columns == 0:
+        # Also with strides the results fill one block: they are a transposed dense tensor.
         encoder.fill(out.address, 0, out.nbytes)
         return
     batch = out.shape[:-2]
@@ -160,9 +174,10 @@ def lower_attention(encoder: Encoder, op: Lowering) -> None:
         mask = None
     parts = {}
     for name, tensor in (("query", query), ("key", key), ("value", value), ("out", out)):
-        matrix = tensor.shape[-2] * tensor.shape[-1]
-        strides = [s * matrix for s in broadcast_strides(tensor.shape[:-2], batch)]
-        parts[name] = _Part(tensor, strides, tensor.shape[-1])
+        *steps, row, _ = tensor.steps
+        sizes = zip(tensor.shape[:-2], steps, strict=True)
+        own = [0 if size == 1 else step for size, step in sizes]
+        parts[name] = _Part(tensor, [0] * (len(batch) - len(own)) + own, row)
     if mask is not None:
         *strides, row, column = broadcast_strides(mask.shape, (*batch, rows, columns))
         parts["mask"] = _Part(mask, strides, row, column)
@@ -187,7 +202,18 @@ def _accepts_fused(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]
     )
 
 
-@lowers("Attention", version="ovgpu", accepts=_accepts_fused)
+def _takes_heads(op: Lowering, index: int, tensor: DeviceTensor) -> bool:
+    """As :func:`_takes_rows`, for queries, keys and values in the layouts of the operation."""
+    return index < 3 and (tensor.shape[-1] == 1 or tensor.steps[-1] == 1)
+
+
+@lowers(
+    "Attention",
+    version="ovgpu",
+    accepts=_accepts_fused,
+    strided_inputs=(0, 1, 2),
+    strides_fit=_takes_heads,
+)
 def lower_fused_attention(encoder: Encoder, op: Lowering) -> None:
     """Batch dimensions are the batch, the groups of heads that share a key, and the heads of a group."""
     out, layouts = op.outputs[0], op.attributes["layouts"]
