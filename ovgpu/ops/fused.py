@@ -192,6 +192,37 @@ def attention(
     return Value(query.type, PartialShape.of(heads_first(result, layouts[3])))
 
 
+@op("RotaryEmbedding", "1", factory="", domain="ovgpu")
+def rotary_embedding(
+    data: Value, cosine: Value, sine: Value, *, layouts: list[str] = [HEADS_FIRST] * 2
+) -> Value:
+    """data * cosine + concat(-second half, first half) * sine over the last axis: a turn of pairs of elements.
+
+    Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding" (2021).
+
+    Args:
+        data: [batch, heads, length, size], size even.
+        cosine: broadcasts with [batch, heads, length, size] and has the last size; a batch, or a length of 1 of the
+            data, is stretched.
+        sine: of the same shape.
+        layouts: order of axes in memory of the data and of the result: "bhld" or "blhd".
+
+    Returns:
+        [batch, heads, length, size] of the type of ``data``.
+    """
+    if data.rank is None:
+        return Value(data.type, PartialShape.dynamic())
+    shape: PartialShape | None = PartialShape.of(heads_first(data.dims, layouts[0]))
+    for angle in (cosine, sine):
+        if shape is not None and angle.rank is not None:
+            shape = broadcast_numpy(shape, angle.shape)
+    check(shape is not None, f"angles of {cosine.shape} and {sine.shape} do not fit {data.shape}")
+    assert shape is not None
+    if shape.rank.is_dynamic:
+        return Value(data.type, PartialShape.dynamic())
+    return Value(data.type, PartialShape.of(heads_first(shape.dims, layouts[1])))
+
+
 # ---- clusters -------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class ClusterStep:

@@ -138,6 +138,14 @@ FILES: dict[str, KernelFile] = {
             "attention_*": Budget(168, shared_bytes=42944 + 1024),
         },
     ),
+    "rotary.cu": KernelFile(
+        storages("rotary.cu", "f32", "f16"),
+        {
+            # four halves are 8 bytes
+            "rotary_four": Budget(64),
+            "rotary_single": Budget(48),
+        },
+    ),
     "pooling.cu": KernelFile(
         storages("pooling.cu", "f32", "f16"),
         {

@@ -16,6 +16,7 @@ from ovgpu.plugins.gpu.attention import fuse_attention
 from ovgpu.plugins.gpu.compressed import keep_weights_packed
 from ovgpu.plugins.gpu.fusion import fuse_elementwise
 from ovgpu.plugins.gpu.residual import fuse_residuals, mark_dimensions
+from ovgpu.plugins.gpu.rotary import fuse_rotary_embedding
 
 #: Passes in order. Each edits the model in place and leaves it valid.
 PASSES: Sequence[Callable[[Model], object]] = (
@@ -24,6 +25,7 @@ PASSES: Sequence[Callable[[Model], object]] = (
     partial(fold_constants, exact=False),
     decompose_batch_norm,
     fuse_attention,
+    fuse_rotary_embedding,
     restore_activations,
     fuse_layer_norm,
     fuse_rms_norm,

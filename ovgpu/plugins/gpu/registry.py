@@ -32,6 +32,7 @@ FAMILIES = (
     "gather_scatter",
     "embedding",
     "attention",
+    "rotary",
     "recurrent",
     "image",
     "sorting",

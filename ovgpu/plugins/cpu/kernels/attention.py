@@ -96,3 +96,15 @@ def compute_fused_attention(
     weights = np.exp(scores - largest)
     weights /= weights.sum(-1, keepdims=True)
     return np.matmul(weights, value).astype(query.dtype).transpose(order[3])
+
+
+@kernel("RotaryEmbedding")
+def compute_rotary_embedding(
+    data: np.ndarray, cosine: np.ndarray, sine: np.ndarray, *, layouts: Sequence[str]
+) -> np.ndarray:
+    """RotaryEmbedding of :mod:`ovgpu.ops.fused`; fusions for this device do not make it."""
+    order = [(0, 1, 2, 3) if layout == HEADS_FIRST else (0, 2, 1, 3) for layout in layouts]
+    data = data.transpose(order[0])
+    first, second = np.split(data, 2, axis=-1)
+    turned = np.concatenate([-second, first], -1)
+    return (data * cosine + turned * sine).astype(data.dtype).transpose(order[1])

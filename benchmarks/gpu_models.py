@@ -1,0 +1,113 @@
+"""Models on the GPU device beside the CPU device: errors in each precision, launches, what runs on the host, memory.
+
+    python tests/cudasim/run.py benchmarks/gpu_models.py FOLDER [NAME ...] [--precision f32 f16]
+    python benchmarks/gpu_models.py FOLDER ...       # on a real device
+
+FOLDER holds models (``.xml``, ``.onnx``, also in folders below); inputs are random, dynamic dimensions become small.
+The error is the largest difference to the CPU device in f32, relative to the largest value of the output. Launches
+(and host work, which synchronises) are those of the second inference, where graphs are off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import ovgpu as ov
+
+
+def feeds_of(model: ov.Model, size: int) -> list[np.ndarray]:
+    """Random inputs; unknown batches are 1, other unknown dimensions ``size`` or what their bounds allow."""
+    random = np.random.default_rng(0)
+    feeds = []
+    for port in model.inputs:
+        shape = []
+        for axis, dim in enumerate(port.partial_shape):
+            wanted = 1 if axis == 0 else size
+            high = dim.get_max_length()
+            low = dim.get_min_length()
+            shape.append(max(low, min(wanted, high) if high >= 0 else wanted))
+        dtype = port.element_type.to_dtype()
+        if dtype.kind == "f":
+            feeds.append(random.standard_normal(shape).astype(dtype))
+        else:
+            mask = any("mask" in name for name in port.names)
+            feeds.append(np.ones(shape, dtype) if mask else np.zeros(shape, dtype))
+    return feeds
+
+
+def error_of(actual: Any, expected: Any) -> float:
+    worst = 0.0
+    for a, b in zip(actual.to_tuple(), expected.to_tuple(), strict=True):
+        if a.shape != b.shape or (b.dtype.kind == "f" and not np.isfinite(a).all()):
+            return float("inf")
+        if b.size and b.dtype.kind == "f":
+            largest = float(np.abs(b).max()) or 1.0
+            worst = max(worst, float(np.abs(a.astype("f8") - b.astype("f8")).max()) / largest)
+    return worst
+
+
+def records_of(request: Any) -> list[Any]:
+    """Records of all plans of a request, those behind boundaries too."""
+    found: list[Any] = []
+    waiting = list(request._job.executor._roots.values())
+    while waiting:
+        segment = waiting.pop()
+        found += segment.records
+        waiting += segment.children.values()
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Models on the GPU device beside the CPU device.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument(
+        "names", nargs="*", help="names of files without their endings; default: all"
+    )
+    parser.add_argument("--precision", nargs="+", default=["f32", "f16"])
+    parser.add_argument("--size", type=int, default=32, help="of dimensions that are dynamic")
+    arguments = parser.parse_args()
+    core = ov.Core()
+    if not any(name.startswith("GPU") for name in core.available_devices):
+        print("There is no usable GPU here; see the description.", file=sys.stderr)
+        return 2
+    print("device:", "simulated" if "cudasim.device" in sys.modules else "real")
+    print(
+        f"{'model':30}{'':5}{'error':>10}{'records':>9}{'host':>6}{'weights':>12}{'arena':>12}{'s':>8}"
+    )
+    status = 0
+    for path in sorted([*arguments.folder.rglob("*.xml"), *arguments.folder.rglob("*.onnx")]):
+        if arguments.names and path.stem not in arguments.names:
+            continue
+        model = core.read_model(path)
+        feeds = feeds_of(model, arguments.size)
+        expected = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(feeds)
+        for precision in arguments.precision:
+            begun = time.perf_counter()
+            config = {"INFERENCE_PRECISION_HINT": precision, "OVGPU_CUDA_GRAPHS": False}
+            try:
+                compiled = core.compile_model(model, "GPU", config)
+                request = compiled.create_infer_request()
+                error = error_of(request.infer(feeds), expected)
+            except RuntimeError as failure:
+                print(f"{path.stem:30}{precision:5} {str(failure).splitlines()[0][:80]}")
+                status = 1
+                continue
+            records = records_of(request)
+            memory = compiled.get_property("OVGPU_MEMORY_STATISTICS")
+            host = sum(not record.capturable for record in records)
+            print(
+                f"{path.stem:30}{precision:5}{error:10.1e}{len(records):9}{host:6}{memory['weights']:12,}"
+                f"{memory['arena']:12,}{time.perf_counter() - begun:8.1f}",
+                flush=True,
+            )
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""Rotary position embedding: which arithmetic becomes one operation, and what it computes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ovgpu as ov
+from ovgpu import opset13 as ops
+from ovgpu.plugins.cpu.evaluate import evaluate_graph
+from ovgpu.plugins.gpu.lowering import lower_model
+from ovgpu.plugins.gpu.rotary import fuse_rotary_embedding
+
+SIZE = 16
+
+
+def reals(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def part(x: Any, begin: int, end: int, axis: int = 3) -> Any:
+    return ops.slice(x, *(np.array([v]) for v in (begin, end, 1, axis)))
+
+
+def sliced(x: Any) -> Any:
+    """Slices and a multiplication by -1."""
+    return ops.concat(
+        [
+            ops.multiply(part(x, SIZE // 2, np.iinfo(np.int64).max), np.float32(-1)),
+            part(x, 0, SIZE // 2),
+        ],
+        -1,
+    )
+
+
+def split(x: Any) -> Any:
+    halves = ops.split(x, np.int64(-1), 2)
+    return ops.concat([ops.negative(halves.output(1)), halves.output(0)], 3)
+
+
+def split_by_lengths(x: Any) -> Any:
+    halves = ops.variadic_split(x, np.int64(3), np.array([SIZE // 2, SIZE // 2]))
+    return ops.concat([ops.negative(halves.output(1)), halves.output(0)], 3)
+
+
+def embedded(x: Any, cosine: Any, sine: Any, turn: Any) -> Any:
+    return ops.add(ops.multiply(x, cosine), ops.multiply(turn(x), sine))
+
+
+def kinds(model: ov.Model) -> list[str]:
+    hidden = ("Parameter", "Constant", "Result")
+    return [n.get_type_name() for n in model.get_ordered_ops() if n.get_type_name() not in hidden]
+
+
+def parameters(*shapes: Any) -> list[Any]:
+    return [ops.parameter(ov.PartialShape(list(s)), np.float32) for s in shapes]
+
+
+@pytest.mark.parametrize("turn", [sliced, split, split_by_lengths])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_forms(turn, transposed):
+    shape = (2, 5, 3, SIZE) if transposed else (2, 3, 5, SIZE)
+    inputs = parameters([-1, -1, -1, SIZE], [-1, 1, -1, SIZE], [-1, 1, -1, SIZE])
+    feeds = [reals(*shape), reals(2, 1, 5, SIZE, seed=1), reals(2, 1, 5, SIZE, seed=2)]
+    x = ops.transpose(inputs[0], np.array([0, 2, 1, 3])) if transposed else inputs[0]
+    model = ov.Model([embedded(x, inputs[1], inputs[2], turn)], inputs, "rotary")
+    bound = dict(zip(inputs, feeds, strict=True))
+    (expected,) = evaluate_graph(model.get_results(), bound)
+    fuse_rotary_embedding(model)
+    assert kinds(model) == ["RotaryEmbedding"]
+    (actual,) = evaluate_graph(model.get_results(), bound)
+    np.testing.assert_allclose(actual, expected, 1e-6, 1e-6)
+
+
+def near_misses() -> dict[str, Any]:
+    def wrong_sign(x: Any, c: Any, s: Any) -> Any:
+        halves = ops.split(x, np.int64(3), 2)
+        return embedded(
+            x, c, s, lambda _: ops.concat([ops.negative(halves.output(0)), halves.output(1)], 3)
+        )
+
+    def other_axis(x: Any, c: Any, s: Any) -> Any:
+        halves = ops.split(x, np.int64(2), 2)
+        return embedded(
+            x, c, s, lambda _: ops.concat([ops.negative(halves.output(1)), halves.output(0)], 2)
+        )
+
+    def another_tensor(x: Any, c: Any, s: Any) -> Any:
+        return ops.add(ops.multiply(x, c), ops.multiply(sliced(ops.abs(x)), s))
+
+    def uneven(x: Any, c: Any, s: Any) -> Any:
+        return embedded(
+            x, c, s, lambda y: ops.concat([ops.negative(part(y, 4, SIZE)), part(y, 0, 4)], 3)
+        )
+
+    return {f.__name__: f for f in (wrong_sign, other_axis, another_tensor, uneven)}
+
+
+@pytest.mark.parametrize("name", near_misses())
+def test_near_misses_are_left_alone(name):
+    inputs = parameters([2, 3, 6, SIZE], [2, 1, 6, SIZE], [2, 1, 6, SIZE])
+    model = ov.Model([near_misses()[name](*inputs)], inputs, name)
+    before = kinds(model)
+    fuse_rotary_embedding(model)
+    assert kinds(model) == before
+
+
+@pytest.mark.gpu_sim(check=[False, True])
+@pytest.mark.parametrize("precision", ["f32", "f16", "bf16"])
+@pytest.mark.parametrize("size", [SIZE, 10])
+def test_on_the_device(precision, size, cudasim):
+    """Angles for each position, data in the order of a projection, batch and length found out when it runs."""
+    inputs = parameters([-1, -1, 3, size], [-1, 1, -1, size], [-1, 1, -1, size])
+    x = ops.transpose(inputs[0], np.array([0, 2, 1, 3]))
+    halves = ops.split(x, np.int64(-1), 2)
+    turned = ops.concat([ops.negative(halves.output(1)), halves.output(0)], -1)
+    y = ops.add(ops.multiply(x, inputs[1]), ops.multiply(turned, inputs[2]))
+    model = ov.Model([y], inputs, "rotary")
+    assert kinds(lower_model(model)) == ["RotaryEmbedding"]
+    compiled = ov.compile_model(model, "GPU", {"INFERENCE_PRECISION_HINT": precision})
+    reference = ov.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    limit = {"f32": 1e-6, "f16": 2e-3, "bf16": 2e-2}[precision]
+    for batch, length, angles in ((2, 7, 2), (2, 7, 1), (1, 1, 1), (1, 0, 1)):
+        feeds = [reals(batch, length, 3, size), reals(angles, 1, length, size, seed=1)]
+        feeds.append(reals(angles, 1, length, size, seed=2))
+        expected, actual = reference(feeds)[0], compiled(feeds)[0]
+        assert actual.shape == expected.shape
+        largest = np.abs(expected).max(initial=1)
+        np.testing.assert_allclose(actual, expected, 0, limit * largest)
