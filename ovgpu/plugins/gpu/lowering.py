@@ -15,6 +15,7 @@ from ovgpu.passes.rms_norm import fuse_rms_norm
 from ovgpu.plugins.gpu.attention import fuse_attention
 from ovgpu.plugins.gpu.compressed import keep_weights_packed
 from ovgpu.plugins.gpu.fusion import fuse_elementwise
+from ovgpu.plugins.gpu.merging import merge_products
 from ovgpu.plugins.gpu.residual import fuse_residuals, mark_dimensions
 from ovgpu.plugins.gpu.rotary import fuse_rotary_embedding
 
@@ -31,6 +32,7 @@ PASSES: Sequence[Callable[[Model], object]] = (
     fuse_rms_norm,
     fuse_layers,
     fuse_residuals,
+    merge_products,
     fuse_elementwise,  # last: what it gathers no other pattern finds any more
 )
 

@@ -13,7 +13,7 @@ from ovgpu.graph.value import Value
 from ovgpu.ops.fused import heads_first
 from ovgpu.plugins.gpu.encoder import Encoder, blocks_for
 from ovgpu.plugins.gpu.lower.attention import broadcast_strides
-from ovgpu.plugins.gpu.registry import Lowering, lowers
+from ovgpu.plugins.gpu.registry import DeviceTensor, Lowering, lowers
 from ovgpu.plugins.gpu.variants import variant
 
 #: Memory of a kernel argument ``RotaryShape`` (kernels/rotary.cu).
@@ -47,7 +47,18 @@ def _accepts(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> b
     )
 
 
-@lowers("RotaryEmbedding", version="ovgpu", accepts=_accepts)
+def _takes_rows(op: Lowering, index: int, tensor: DeviceTensor) -> bool:
+    """Whether the elements of a head lie side by side."""
+    return tensor.steps[-1] == 1
+
+
+@lowers(
+    "RotaryEmbedding",
+    version="ovgpu",
+    accepts=_accepts,
+    strided_inputs=(0,),
+    strides_fit=_takes_rows,
+)
 def lower_rotary_embedding(encoder: Encoder, op: Lowering) -> None:
     """A thread for each pair of elements, or for four of them where they are aligned."""
     data, cosine, sine, out = *(op.input(i) for i in range(3)), op.outputs[0]
