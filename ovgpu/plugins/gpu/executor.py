@@ -18,7 +18,7 @@ from ovgpu.graph.element_type import Type
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.value import Value
 from ovgpu.plugins.cpu.evaluate import evaluate as evaluate_on_host
-from ovgpu.plugins.gpu.context import OutOfDeviceMemory
+from ovgpu.plugins.gpu.context import OutOfDeviceMemory, to_storage
 from ovgpu.plugins.gpu.device import cupy
 from ovgpu.plugins.gpu.encoder import Record
 from ovgpu.plugins.gpu.registry import DeviceTensor
@@ -70,6 +70,11 @@ class GpuExecutor(Transfers):
         self._graphs: OrderedDict[int, GpuSegment] = OrderedDict()
         self._inputs = [Staging() for _ in self.program.inputs]
         self._outputs = [Staging() for _ in self.program.outputs]
+        self._string_inputs = [
+            i
+            for i, n in enumerate(self.program.inputs)
+            if self.program.tensors[n].value.type is Type.string
+        ]
         self.states = {
             name: DeviceState(
                 self.context, v.info, self.storage_of(v.info.data_type), self._drop_plans
@@ -283,12 +288,13 @@ class GpuExecutor(Transfers):
 
     def _begin(self, segment: GpuSegment, inputs: Sequence[Any]) -> None:
         """Bring the inputs to where the records expect them."""
-        for index, number in enumerate(self.program.inputs):
-            tensor = segment.tensors[number]
-            if tensor.storage is Type.string:
-                self.strings[number] = inputs[index].copy()
-            elif tensor.nbytes and index not in segment.device_inputs:
-                self._stage_input(self._inputs[index], tensor, inputs[index])
+        for index, place, packed in segment.staged:
+            if packed is None:
+                np.copyto(place, inputs[index], casting="unsafe")
+            else:
+                place[:] = to_storage(inputs[index], packed)
+        for index in self._string_inputs:
+            self.strings[self.program.inputs[index]] = inputs[index].copy()
         if segment.device_inputs:
             self._take_device_inputs(segment, inputs)
 
@@ -297,8 +303,8 @@ class GpuExecutor(Transfers):
         for name, shape in segment.assigned.items():
             self.states[name].commit(shape)
         return [
-            None if i in segment.device_outputs else self._output(self._outputs[i], segment, number)
-            for i, number in enumerate(self.program.outputs)
+            None if i in segment.device_outputs else self._output(i, segment)
+            for i in range(len(self.program.outputs))
         ]
 
     def _run_records(self, segment: GpuSegment) -> None:

@@ -49,6 +49,10 @@ class GpuSegment:
     assigned: dict[str, tuple[int, ...]] = field(default_factory=dict)
     #: Inputs (of the first segment) and outputs that are not staged on the host: the user's are in device memory.
     device_inputs: tuple[int, ...] = ()
+    #: Staged inputs: index, where its elements go on the host, and the type to pack them in (None: whole bytes).
+    staged: list[tuple[int, np.ndarray, Type | None]] = field(default_factory=list)
+    #: Staged outputs of whole bytes: where their elements come to lie on the host, by index.
+    fetched: dict[int, np.ndarray] = field(default_factory=dict)
     device_outputs: tuple[int, ...] = ()
     deciding: tuple[int, ...] | None = None
     pending: list[np.ndarray] = field(default_factory=list)

@@ -76,6 +76,10 @@ class Transfers:
             tensor = segment.tensors[number]
             if tensor.nbytes and index not in segment.device_inputs:
                 source = staging.reserve(tensor.nbytes, self._bound(number))
+                place, packed = staging.view(tensor.nbytes), tensor.storage.bitwidth < 8
+                if not packed:
+                    place = place.view(tensor.storage.host_dtype).reshape(tensor.shape)
+                segment.staged.append((index, place, tensor.storage if packed else None))
                 encoder.enqueue(
                     "upload",
                     partial(copy_async, tensor.address, source, tensor.nbytes, HOST_TO_DEVICE),
@@ -89,6 +93,9 @@ class Transfers:
             tensor = self.tensor(segment, number)
             if tensor.nbytes and not tensor.constant and index not in segment.device_outputs:
                 target = staging.reserve(tensor.nbytes, self._bound(number))
+                if tensor.storage.bitwidth >= 8:
+                    place = staging.view(tensor.nbytes)
+                    segment.fetched[index] = from_storage(place, tensor.storage, tensor.shape)
                 encoder.enqueue(
                     "download",
                     partial(copy_async, target, tensor.address, tensor.nbytes, DEVICE_TO_HOST),
@@ -130,17 +137,12 @@ class Transfers:
             with self.stream:
                 cupy().copyto(target, source.reshape(target.shape), casting="unsafe")
 
-    @staticmethod
-    def _stage_input(staging: Staging, tensor: DeviceTensor, array: np.ndarray) -> None:
-        view = staging.view(tensor.nbytes)
-        if tensor.storage.bitwidth < 8:
-            view[:] = to_storage(array, tensor.storage)
-        else:
-            np.copyto(
-                view.view(tensor.storage.host_dtype).reshape(tensor.shape), array, casting="unsafe"
-            )
-
-    def _output(self, staging: Staging, segment: GpuSegment, number: int) -> np.ndarray:
+    def _output(self, index: int, segment: GpuSegment) -> np.ndarray:
+        """Elements of an output, in the host dtype of its storage."""
+        staged = segment.fetched.get(index)
+        if staged is not None:
+            return staged
+        number = self.program.outputs[index]
         constant = self.program.tensors[number].constant
         if constant is not None:
             return constant
@@ -149,7 +151,8 @@ class Transfers:
             return self.strings[number]
         if not tensor.nbytes:
             return np.empty(tensor.shape, tensor.type.host_dtype)
-        return from_storage(staging.view(tensor.nbytes), tensor.storage, tensor.shape)
+        place = self._outputs[index].view(tensor.nbytes)
+        return from_storage(place, tensor.storage, tensor.shape)
 
     # ---- values that the host knows ---------------------------------------------------------------------------------
     def encode_known(self, encoder: Encoder, tensor: DeviceTensor) -> None:
