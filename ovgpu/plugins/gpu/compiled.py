@@ -144,6 +144,7 @@ class CompiledGpu(CompiledPlugin):
             "INFERENCE_PRECISION_HINT": lambda: self.precision,
             "OVGPU_MEMORY_STATISTICS": self._memory_statistics,
             "OVGPU_CUDA_GRAPH_COUNT": self._graph_count,
+            "OVGPU_HOST_OPERATIONS": self._host_operations,
         }
         if name == "SUPPORTED_PROPERTIES":
             kept = [k for k in self.config if k not in ("CACHE_DIR", "WEIGHTS_PATH")]
@@ -168,6 +169,20 @@ class CompiledGpu(CompiledPlugin):
             "jobs": len(executors),
             "allocations": sum(e.allocations for e in executors),
         }
+
+    def _host_operations(self) -> list[str]:
+        """Names of the operations that run on the host in the plans made so far, sorted."""
+        found: set[str] = set()
+        for job in list(self._jobs):
+            for segment in job.executor.segments():
+                found.update(
+                    r.name.removesuffix(":host")
+                    for r in segment.records
+                    if r.name.endswith(":host")
+                )
+                if segment.runs_boundary:
+                    found.add(self.program.instructions[segment.stop].name)
+        return sorted(found)
 
     def _graph_count(self) -> int:
         """CUDA graphs that are held for replay, over all jobs."""

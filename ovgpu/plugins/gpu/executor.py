@@ -150,6 +150,11 @@ class GpuExecutor(Transfers):
         """Bytes of device memory for variables."""
         return sum(s.device_bytes for s in self.states.values())
 
+    def segments(self) -> Iterator[GpuSegment]:
+        """All segments of the plans that are held."""
+        for root in list(self._roots.values()):
+            yield from _tree(root)
+
     @property
     def graph_count(self) -> int:
         """CUDA graphs that are held for replay."""

@@ -13,7 +13,6 @@ from ovgpu.plugins.gpu.device import (
     device_info,
     usable_devices,
 )
-from ovgpu.plugins.gpu.registry import find_lowering
 from ovgpu.plugins.plugin import CompiledPlugin, Plugin
 from ovgpu.plugins.properties import (
     RO,
@@ -98,18 +97,10 @@ class GpuPlugin(Plugin):
         return self._properties
 
     def query_model(self, model: Model, config: Mapping[str, Any]) -> dict[str, str]:
-        """Every operation runs: those without a kernel of ours on the host, with their copies (see the profile)."""
+        """Every operation runs: those without a kernel of ours on the host, with their copies; the compiled model's
+        property OVGPU_HOST_OPERATIONS and the profile name them."""
         index = self._index(config)
         return {node.get_friendly_name(): f"GPU.{index}" for node in model.get_ordered_ops()}
-
-    def host_operations(self, model: Model) -> list[str]:
-        """Names of the operations of a model that have no lowering and run on the host."""
-        free = {"Parameter", "Constant", "Result", "ReadValue", "Assign"}
-        return [
-            node.get_friendly_name()
-            for node in model.get_ordered_ops()
-            if node.get_type_name() not in free and find_lowering(node) is None
-        ]
 
     def compile_model(self, model: Model, config: Mapping[str, Any]) -> CompiledPlugin:
         from ovgpu.plugins.gpu.compiled import CompiledGpu

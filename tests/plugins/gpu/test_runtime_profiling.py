@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from plugins.gpu.runtime_models import compile_gpu, dense, reals
+from plugins.gpu.runtime_models import compile_gpu, dense, found, reals
 
 from ovgpu.execution import ranges
 
@@ -41,6 +41,19 @@ def domain(monkeypatch):
     yield made
     assert made.open == 0
     ranges._attributes.cache_clear()
+
+
+@pytest.mark.gpu_sim
+def test_operations_on_the_host_are_named():
+    """Those without a lowering, and those that must run for their results' sizes to be known."""
+    model = found()
+    compiled = compile_gpu(model)
+    assert compiled.get_property("OVGPU_HOST_OPERATIONS") == []
+    request = compiled.create_infer_request()
+    request.infer([reals(600)])  # the results of few elements would be known while planning
+    (name,) = [n.friendly_name for n in model.get_ops() if n.get_type_name() == "NonZero"]
+    assert compiled.get_property("OVGPU_HOST_OPERATIONS") == [name]
+    assert compile_gpu(dense([4, 8])).get_property("OVGPU_HOST_OPERATIONS") == []
 
 
 @pytest.mark.gpu_sim
