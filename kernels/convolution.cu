@@ -22,6 +22,7 @@ struct WindowTile {
   static constexpr int QUARTER = COLUMNS / 4;
   static constexpr int COUNT = COLUMNS * DEPTH / 4 / THREADS;
   static_assert(THREADS % QUARTER == 0, "a thread keeps its columns");
+  typedef Accumulator Values[COUNT][4];
   const Element* data;  // the first channel of the group in the first image
   const ConvolutionShape& s;
   int end_k;
@@ -65,8 +66,14 @@ struct WindowTile {
     }
   }
 
+  // As a tile for tensor cores: [k][column].
+  __device__ __forceinline__ bool along_k() const { return false; }
+  __device__ __forceinline__ void put(const Values& values, Element* tile) const {
+    put(values, reinterpret_cast<Element(*)[COLUMNS + 8]>(tile));
+  }
+
   template <class T, int PITCH>
-  __device__ __forceinline__ void put(const Accumulator (&values)[COUNT][4], T (*tile)[PITCH]) const {
+  __device__ __forceinline__ void put(const Values& values, T (*tile)[PITCH]) const {
 #pragma unroll
     for (int c = 0; c < COUNT; c++)
 #pragma unroll
@@ -138,7 +145,7 @@ __device__ __forceinline__ void convolution_tiles(const Element* data, const Ele
   for (int group = blockIdx.z; group < s.groups; group += gridDim.z) {
     const Element* weights = filters + static_cast<long long>(group) * s.group_rows * s.depth;
     const Element* channels = data + static_cast<long long>(group) * s.group_channels * s.in[0] * s.in[1] * s.in[2];
-    StridedTile<ROWS, DEPTH, THREADS> tile_a = {{weights, s.depth, 1, s.group_rows, end_k, s.filters_vector}, first_row};
+    typename Tiles::OperandTile tile_a = {{weights, s.depth, 1, s.group_rows, end_k, s.filters_vector}, first_row};
     WindowTile<COLUMNS, DEPTH, THREADS> tile_b(channels, s, first_column, end_k);
     StoreChannels store = {out,   s.slices > 1 ? partials + blockIdx.y * results : nullptr, bias, residual, s,
                            group, first_row, first_column};

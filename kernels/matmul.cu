@@ -31,7 +31,7 @@ __device__ __forceinline__ void move_to_batch(const MatmulShape& s, int batch, c
 template <class Tiles>
 __device__ __forceinline__ void matmul_tiles(const Element* a, const Element* b, const Element* bias, const Element* residual,
                                              Element* out, Accumulator* partials, const MatmulShape& s) {
-  constexpr int ROWS = Tiles::EDGE, COLUMNS = Tiles::EDGE, DEPTH = Tiles::DEPTH, THREADS = Tiles::THREADS;
+  constexpr int ROWS = Tiles::EDGE, COLUMNS = Tiles::EDGE;
   const int across = (s.n + COLUMNS - 1) / COLUMNS;
   const int first_row = blockIdx.x / across * ROWS, first_column = blockIdx.x % across * COLUMNS;
   const int first_k = blockIdx.y * s.slice_depth, end_k = min(s.k, first_k + s.slice_depth);
@@ -39,8 +39,8 @@ __device__ __forceinline__ void matmul_tiles(const Element* a, const Element* b,
   for (int batch = blockIdx.z; batch < s.batch; batch += gridDim.z) {
     const Element *batch_a = a, *batch_b = b;
     move_to_batch(s, batch, batch_a, batch_b);
-    StridedTile<ROWS, DEPTH, THREADS> tile_a = {{batch_a, s.a_row, s.a_k, s.m, end_k, s.a_vector}, first_row};
-    StridedTile<COLUMNS, DEPTH, THREADS> tile_b = {{batch_b, s.b_column, s.b_k, s.n, end_k, s.b_vector}, first_column};
+    typename Tiles::OperandTile tile_a = {{batch_a, s.a_row, s.a_k, s.m, end_k, s.a_vector}, first_row};
+    typename Tiles::OperandTile tile_b = {{batch_b, s.b_column, s.b_k, s.n, end_k, s.b_vector}, first_column};
     Accumulator* partial = s.slices > 1 ? partials + (static_cast<long long>(blockIdx.y) * s.batch + batch) * results : nullptr;
     StoreResults store = {out + batch * results, partial, bias, residual ? residual + batch * results : nullptr,
                           s.bias_row_step, s.bias_step, s.out_vector, s.m, s.n, first_row, first_column};

@@ -10,7 +10,7 @@ struct Operand {
   const Element* data;
   long long row_stride, k_stride;
   int rows, depth;
-  int vector;  // groups of four along the dense direction are aligned and do not cross its end
+  int vector;  // groups (of four; of eight for tensor cores) along the dense direction are aligned and do not cross its end
 };
 
 // Fetches ROWS x DEPTH elements of an Operand, four per thread and step, along the direction in which they are dense.
@@ -114,6 +114,7 @@ __device__ __forceinline__ void tile_product(int first_k, int end_k, const TileA
 template <int EDGE_, int DEPTH_, int EACH>
 struct Tiles {
   static constexpr int EDGE = EDGE_, DEPTH = DEPTH_, THREADS = (EDGE / EACH) * (EDGE / EACH);
+  typedef StridedTile<EDGE, DEPTH, THREADS> OperandTile;
   template <class TileA, class TileB, class Store>
   static __device__ __forceinline__ void multiply(int first_k, int end_k, const TileA& a, const TileB& b, const Store& store) {
     tile_product<EDGE, EDGE, DEPTH, EACH, EACH>(first_k, end_k, a, b, store);

@@ -77,31 +77,38 @@ def test_every_tile(monkeypatch):
             compare("MatMul", [numbers(a), numbers(b)], transpose_a=False, transpose_b=False)
 
 
-@pytest.mark.gpu_sim(arch=[75, 90])
+@pytest.mark.gpu_sim(arch=[75, 80, 90, 120], check=[False, True])
 @pytest.mark.parametrize("edge", [64, 128])
 def test_tensor_cores(monkeypatch, edge, cudasim):
+    """All transpositions, loads of 16 bytes and sizes that do not allow them; slices of a long inner dimension."""
     from ovgpu.plugins.gpu.lower import matmul
 
     def choose(m, n, batch, _):
         return edge, -(-m // edge) * -(-n // edge) * batch
 
     monkeypatch.setattr(matmul, "choose_tile", choose)
-    for a, b in (((150, 35), (35, 133)), ((128, 64), (64, 132)), ((9, 700), (700, 24))):
-        for flags in ((False, False), (True, True)):
-            arrays = [
-                _stored(numbers(s, i), f)
-                for i, (s, f) in enumerate(zip((a, b), flags, strict=True))
-            ]
-            with cudasim.launches() as log:
-                compare(
-                    "MatMul",
-                    arrays,
-                    precision=Type.f16,
-                    tolerance=4e-3,
-                    transpose_a=flags[0],
-                    transpose_b=flags[1],
-                )
-            assert any(f"matmul_tensor_{edge}x{edge}" in str(entry) for entry in log)
+    cases = [
+        (((150, 35), (35, 133)), (False, False)),
+        (((150, 40), (40, 136)), (False, True)),
+        (((136, 64), (64, 132)), (True, False)),
+        (((128, 72), (72, 136)), (True, True)),
+        (((9, 700), (700, 24)), (False, True)),
+        (((9, 704), (704, 24)), (False, False)),
+    ]
+    for shapes, flags in cases:
+        arrays = [
+            _stored(numbers(s, i), f) for i, (s, f) in enumerate(zip(shapes, flags, strict=True))
+        ]
+        with cudasim.launches() as log:
+            compare(
+                "MatMul",
+                arrays,
+                precision=Type.f16,
+                tolerance=4e-3,
+                transpose_a=flags[0],
+                transpose_b=flags[1],
+            )
+        assert any(f"matmul_tensor_{edge}x{edge}" in str(entry) for entry in log)
 
 
 @pytest.mark.gpu_sim

@@ -27,6 +27,7 @@ from ovgpu.plugins.gpu.lower.matmul import (
     lowered_epilogue,
     product_scratch,
     takes_types,
+    tile_group,
     tile_kernel,
 )
 from ovgpu.plugins.gpu.lower.windows import DIVISOR, LARGEST_COUNT, Windows, divisor, three
@@ -145,6 +146,10 @@ def lower_convolution(encoder: Encoder, op: Lowering) -> None:
     name, edge, threads, tiles = tile_kernel(encoder, out.storage, rows, columns, groups)
     slices, slice_depth = choose_slices(tiles, depth, out.size, encoder.multiprocessors)
     shape["slices"], shape["slice_depth"] = slices, slice_depth
+    group = tile_group(name)
+    shape["filters_vector"] = (
+        depth % group == 0 and filters.address % (group * filters.storage.size) == 0
+    )
     encoder.launch(
         source,
         f"convolution_{name}",
@@ -228,7 +233,6 @@ def _describe(
         "depth": depth,
         "columns": out.shape[0] * math.prod(counts),
         "windows": math.prod(counts),
-        "filters_vector": depth % 4 == 0 and filters.address % (4 * itemsize) == 0,
         "out_vector": math.prod(counts) % 4 == 0 and out.address % (4 * itemsize) == 0,
         "slices": 1,
         "slice_depth": max(depth, 1),

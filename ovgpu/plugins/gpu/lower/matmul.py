@@ -176,9 +176,9 @@ def _describe(product: Product, group: int, slices: int, slice_depth: int) -> np
         "m": p.m,
         "n": p.n,
         "k": p.k,
-        "a_vector": _dense_groups(4, itemsize, p.a, p.k, (p.a_row, *p.a_batch))
+        "a_vector": _dense_groups(group, itemsize, p.a, p.k, (p.a_row, *p.a_batch))
         if p.a_k == 1
-        else _dense_groups(4, itemsize, p.a, p.m, (p.a_k, *p.a_batch)),
+        else _dense_groups(group, itemsize, p.a, p.m, (p.a_k, *p.a_batch)),
         "b_vector": _dense_groups(group, itemsize, p.b, p.k, (p.b_column, *p.b_batch))
         if p.b_k == 1
         else _dense_groups(group, itemsize, p.b, p.n, (p.b_k, *p.b_batch)),
@@ -224,6 +224,11 @@ def tile_kernel(
     edge = max(edge, 64)
     tiles = -(-rows // edge) * -(-columns // edge) * batch
     return f"tensor_{edge}x{edge}", edge, 256 if edge == 128 else 128, tiles
+
+
+def tile_group(name: str) -> int:
+    """Elements that a tiled kernel of :func:`tile_kernel` fetches at once: four for sums, 16 bytes for tensor cores."""
+    return 8 if name.startswith("tensor_") else 4
 
 
 def choose_slices(tiles: int, depth: int, count: int, multiprocessors: int) -> tuple[int, int]:
@@ -307,7 +312,7 @@ def encode_product(encoder: Encoder, product: Product, scratch: int) -> None:
         return
     name, edge, threads, tiles = tile_kernel(encoder, p.storage, p.m, p.n, batch)
     slices, depth = choose_slices(tiles, p.k, p.count, encoder.multiprocessors)
-    shape = _describe(p, 4, slices, depth)
+    shape = _describe(p, tile_group(name), slices, depth)
     grid = (-(-p.m // edge) * -(-p.n // edge), slices, min(batch, 65535))
     encoder.launch(
         source,
