@@ -50,24 +50,24 @@ def bind_attention(call: Call) -> Step:
     boolean_mask = mask if hidden is not None and not call.attributes["causal"] else None
 
     def step() -> None:
-        np.matmul(query, transposed, out=scores)
-        np.multiply(scores, default_scale if scale is None else scale.reshape(()), out=scores)
+        np.matmul(query, transposed, scores)
+        np.multiply(scores, default_scale if scale is None else scale.reshape(()), scores)
         if added is not None:
-            np.add(scores, added, out=scores)
+            np.add(scores, added, scores)
         if boolean_mask is not None:
-            np.logical_not(boolean_mask, out=hidden)
+            np.logical_not(boolean_mask, hidden)
         if hidden is not None:
             np.copyto(scores, -np.inf, where=hidden)
         np.maximum.reduce(scores, axis=-1, keepdims=True, out=row)
-        np.subtract(scores, row, out=scores)
-        np.exp(scores, out=scores)
+        np.subtract(scores, row, scores)
+        np.exp(scores, scores)
         add_up()
         if row.ndim == out.ndim and row.shape[:-1] == out.shape[:-1]:
-            np.matmul(scores, value, out=out)
-            np.divide(out, row, out=out)  # fewer numbers than the scores have
+            np.matmul(scores, value, out)
+            np.divide(out, row, out)  # fewer numbers than the scores have
         else:
-            np.divide(scores, row, out=scores)
-            np.matmul(scores, value, out=out)
+            np.divide(scores, row, scores)
+            np.matmul(scores, value, out)
 
     return step
 

@@ -18,9 +18,9 @@ def _to_colour(y: np.ndarray, u: np.ndarray, v: np.ndarray, reverse: bool) -> np
     green = light - np.float32(0.813) * full[1] - np.float32(0.391) * full[0]
     blue = light + np.float32(2.018) * full[0]
     result = np.stack([blue, green, red] if reverse else [red, green, blue], -1)
-    np.clip(result, 0, 255, out=result)
+    np.clip(result, 0, 255, result)
     if dtype.kind in "iu":
-        np.rint(result, out=result)
+        np.rint(result, result)
     return result.astype(dtype)
 
 

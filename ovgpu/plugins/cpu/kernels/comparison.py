@@ -16,7 +16,7 @@ def _bind_comparison(ufunc: Callable[..., Any]) -> Callable[[Call], Step]:
     def bind(call: Call) -> Step:
         # Files may hold booleans other than 0 and 1; they are compared as the bytes that they are.
         a, b = (x.view(np.uint8) if x.dtype == bool else x for x in aligned(call))
-        return partial(ufunc, a, b, out=call.outputs[0])
+        return partial(ufunc, a, b, call.outputs[0])
 
     return bind
 
@@ -62,8 +62,8 @@ def bind_is_inf(call: Call) -> Step:
     assert x is not None
     signs = call.attributes["detect_negative"], call.attributes["detect_positive"]
     if signs == (True, True):
-        return partial(np.isinf, x, out=out)
+        return partial(np.isinf, x, out)
     if signs == (False, False):
         return lambda: out.fill(False)
     infinity = x.dtype.type(np.inf if signs[1] else -np.inf)
-    return partial(np.equal, x, infinity, out=out)
+    return partial(np.equal, x, infinity, out)

@@ -47,10 +47,10 @@ def make_epilogue(bias: np.ndarray | None, activation: Activation | None) -> Epi
     if bias is None:
         return activation
     if activation is None:
-        return lambda block: np.add(block, bias, out=block)
+        return lambda block: np.add(block, bias, block)
 
     def finish(block: np.ndarray) -> None:
-        np.add(block, bias, out=block)
+        np.add(block, bias, block)
         activation(block)
 
     return finish
@@ -333,13 +333,13 @@ def _bind_depthwise(
             pad()
         taps = weights()
         for views, out, temporary in jobs:
-            np.multiply(views[0], taps[0], out=out)
+            np.multiply(views[0], taps[0], out)
             for view, weight in zip(views[1:], taps[1:]):
                 # In float64 the product is exact, and storing the sum rounds once: a fused multiply-add.
                 np.multiply(view, weight, out=temporary, dtype=temporary.dtype)
                 np.add(out, temporary, out=out, casting="same_kind")
             if wide_bias is not None:
-                np.add(out, wide_bias, out=out)
+                np.add(out, wide_bias, out)
             if activation is not None:
                 activation(out)
 

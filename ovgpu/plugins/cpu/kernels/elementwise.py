@@ -39,7 +39,7 @@ def bind_pair(ufunc: Callable[..., Any]) -> Callable[[Call], Step]:
 
     def bind(call: Call) -> Step:
         a, b = aligned(call)
-        return partial(ufunc, a, b, out=call.outputs[0])
+        return partial(ufunc, a, b, call.outputs[0])
 
     return bind
 
@@ -67,9 +67,9 @@ def bind_divide(call: Call) -> Step:
     a, b = aligned(call)
     out = call.outputs[0]
     if out.dtype.kind == "f":
-        return partial(np.divide, a, b, out=out)
+        return partial(np.divide, a, b, out)
     if call.attributes["m_pythondiv"]:
-        return partial(np.floor_divide, a, b, out=out)
+        return partial(np.floor_divide, a, b, out)
     return lambda: np.copyto(out, truncated_divide(a, b))
 
 
@@ -85,7 +85,7 @@ def bind_power(call: Call) -> Step:
         )
         if special is not None:  # np.power itself takes ten times as long
             return partial(special, a, out=out)
-    return partial(np.power, a, b, out=out)
+    return partial(np.power, a, b, out)
 
 
 @binder("SquaredDifference", layout="same", in_place=True)
@@ -94,8 +94,8 @@ def bind_squared_difference(call: Call) -> Step:
     out = call.outputs[0]
 
     def step() -> None:
-        np.subtract(a, b, out=out)
-        np.square(out, out=out)
+        np.subtract(a, b, out)
+        np.square(out, out)
 
     return step
 
@@ -103,7 +103,7 @@ def bind_squared_difference(call: Call) -> Step:
 # ---- unary operations -----------------------------------------------------------------------------------------------
 def _exact(ufunc: Callable[..., Any]) -> Callable[[Call], Step]:
     """Binder of a unary operation that maps integers to integers."""
-    return lambda call: partial(ufunc, call.inputs[0], out=call.outputs[0])
+    return lambda call: partial(ufunc, call.inputs[0], call.outputs[0])
 
 
 _UNARY: dict[str, Callable[..., Any]] = {
@@ -221,7 +221,7 @@ def bind_atanh(call: Call) -> Step:
     x, out = call.inputs[0], call.outputs[0]
     assert x is not None
     if out.dtype.kind == "f":
-        return partial(np.arctanh, x, out=out)
+        return partial(np.arctanh, x, out)
     # Infinite from 1 on, so integers get the ends of their range.
     limits = np.iinfo(out.dtype)
     low, zero, high = (out.dtype.type(v) for v in (limits.min, 0, limits.max))
@@ -235,7 +235,7 @@ real_function("ErfInv")(erf_inverse)
 @real_function("Round")
 def round_(x: np.ndarray, *, out: np.ndarray, mode: str) -> None:
     if mode == "half_to_even":
-        np.rint(x, out=out)
+        np.rint(x, out)
     else:
         np.copyto(out, round_half_away(x))
 

@@ -36,8 +36,10 @@ CHUNK = 1 << 16
 #: Computes ``x`` in place with buffers of the same shape.
 _InPlace = Callable[..., None]
 
-_ZERO, _HALF, _ONE, _THREE, _SIX = (np.float32(x) for x in (0, 0.5, 1, 3, 6))
-_SIXTH = np.float32(1 / 6)
+_ZERO, _HALF, _ONE, _THREE, _SIX = (np.array(x, np.float32) for x in (0, 0.5, 1, 3, 6))
+_SIXTH = np.array(1 / 6, np.float32)
+_GELU_CUBIC = np.array(0.044715, np.float32)
+_SQRT_TWO_BY_PI = np.array(math.sqrt(2 / math.pi), np.float32)
 
 
 class _Buffers(threading.local):
@@ -70,10 +72,10 @@ def _chunked(function: _InPlace, buffers: int = 1) -> Activation:
 
 
 def _sigmoid_into(x: np.ndarray, out: np.ndarray) -> None:
-    np.negative(x, out=out)
-    np.exp(out, out=out)
-    np.add(out, _ONE, out=out)
-    np.reciprocal(out, out=out)
+    np.negative(x, out)
+    np.exp(out, out)
+    np.add(out, _ONE, out)
+    np.reciprocal(out, out)
 
 
 def _sigmoid(block: np.ndarray) -> None:
@@ -81,102 +83,102 @@ def _sigmoid(block: np.ndarray) -> None:
 
 
 def _swish(x: np.ndarray, buffer: np.ndarray) -> None:
-    np.negative(x, out=buffer)
-    np.exp(buffer, out=buffer)
-    np.add(buffer, _ONE, out=buffer)
-    np.divide(x, buffer, out=x)
+    np.negative(x, buffer)
+    np.exp(buffer, buffer)
+    np.add(buffer, _ONE, buffer)
+    np.divide(x, buffer, x)
 
 
 def _hsigmoid(block: np.ndarray) -> None:
-    np.add(block, _THREE, out=block)
-    np.clip(block, _ZERO, _SIX, out=block)
-    np.divide(block, _SIX, out=block)
+    np.add(block, _THREE, block)
+    np.clip(block, _ZERO, _SIX, block)
+    np.divide(block, _SIX, block)
 
 
 def _hswish(x: np.ndarray, buffer: np.ndarray) -> None:
     # x / 6 + 1 / 2 has the roundings of OpenVINO's convolutions; min(max(0, x + 3), 6) / 6 differs in the last bit.
-    np.multiply(x, _SIXTH, out=buffer)
-    np.add(buffer, _HALF, out=buffer)
-    np.clip(buffer, _ZERO, _ONE, out=buffer)
-    np.multiply(x, buffer, out=x)
+    np.multiply(x, _SIXTH, buffer)
+    np.add(buffer, _HALF, buffer)
+    np.clip(buffer, _ZERO, _ONE, buffer)
+    np.multiply(x, buffer, x)
 
 
 def _gelu(x: np.ndarray, square: np.ndarray, divisor: np.ndarray, result: np.ndarray) -> None:
     if x.dtype == np.float32:
         normal_distribution(x, square, divisor, out=result)
     else:
-        np.multiply(x, math.sqrt(0.5), out=square)
+        np.multiply(x, math.sqrt(0.5), square)
         erf(square, square, divisor, out=result)
-        np.add(result, 1, out=result)
-        np.multiply(result, 0.5, out=result)
-    np.multiply(x, result, out=x)
+        np.add(result, 1, result)
+        np.multiply(result, 0.5, result)
+    np.multiply(x, result, x)
 
 
 def _gelu_tanh(x: np.ndarray, buffer: np.ndarray) -> None:
-    np.multiply(x, x, out=buffer)
-    np.multiply(buffer, np.float32(0.044715), out=buffer)
-    np.add(buffer, _ONE, out=buffer)
-    np.multiply(buffer, x, out=buffer)
-    np.multiply(buffer, np.float32(math.sqrt(2 / math.pi)), out=buffer)
-    np.tanh(buffer, out=buffer)
-    np.add(buffer, _ONE, out=buffer)
-    np.multiply(buffer, _HALF, out=buffer)
-    np.multiply(x, buffer, out=x)
+    np.multiply(x, x, buffer)
+    np.multiply(buffer, _GELU_CUBIC, buffer)
+    np.add(buffer, _ONE, buffer)
+    np.multiply(buffer, x, buffer)
+    np.multiply(buffer, _SQRT_TWO_BY_PI, buffer)
+    np.tanh(buffer, buffer)
+    np.add(buffer, _ONE, buffer)
+    np.multiply(buffer, _HALF, buffer)
+    np.multiply(x, buffer, x)
 
 
 def _softplus(x: np.ndarray, buffer: np.ndarray) -> None:
-    np.logaddexp(x, x.dtype.type(0), out=x)
+    np.logaddexp(x, x.dtype.type(0), x)
 
 
 def _mish(x: np.ndarray, buffer: np.ndarray) -> None:
-    np.logaddexp(x, x.dtype.type(0), out=buffer)
-    np.tanh(buffer, out=buffer)
-    np.multiply(x, buffer, out=x)
+    np.logaddexp(x, x.dtype.type(0), buffer)
+    np.tanh(buffer, buffer)
+    np.multiply(x, buffer, x)
 
 
 def _leaky_relu(slope: float) -> Activation:
     def function(x: np.ndarray, buffer: np.ndarray) -> None:
-        np.minimum(x, _ZERO, out=buffer)
-        np.multiply(buffer, x.dtype.type(slope), out=buffer)
-        np.maximum(x, _ZERO, out=x)
-        np.add(x, buffer, out=x)
+        np.minimum(x, _ZERO, buffer)
+        np.multiply(buffer, x.dtype.type(slope), buffer)
+        np.maximum(x, _ZERO, x)
+        np.add(x, buffer, x)
 
     return _chunked(function)
 
 
 def _elu(alpha: float) -> Activation:
     def function(x: np.ndarray, buffer: np.ndarray) -> None:
-        np.minimum(x, _ZERO, out=buffer)
-        np.expm1(buffer, out=buffer)
-        np.multiply(buffer, x.dtype.type(alpha), out=buffer)
-        np.maximum(x, _ZERO, out=x)
-        np.add(x, buffer, out=x)
+        np.minimum(x, _ZERO, buffer)
+        np.expm1(buffer, buffer)
+        np.multiply(buffer, x.dtype.type(alpha), buffer)
+        np.maximum(x, _ZERO, x)
+        np.add(x, buffer, x)
 
     return _chunked(function)
 
 
 def _hard_sigmoid(alpha: float, beta: float) -> Activation:
     def apply(block: np.ndarray) -> None:
-        np.multiply(block, block.dtype.type(alpha), out=block)
-        np.add(block, block.dtype.type(beta), out=block)
-        np.clip(block, _ZERO, _ONE, out=block)
+        np.multiply(block, block.dtype.type(alpha), block)
+        np.add(block, block.dtype.type(beta), block)
+        np.clip(block, _ZERO, _ONE, block)
 
     return apply
 
 
 def _clamp(low: float, high: float) -> Activation:
     def apply(block: np.ndarray) -> None:
-        np.clip(block, block.dtype.type(low), block.dtype.type(high), out=block)
+        np.clip(block, block.dtype.type(low), block.dtype.type(high), block)
 
     return apply
 
 
 def _relu(block: np.ndarray) -> None:
-    np.maximum(block, _ZERO, out=block)
+    np.maximum(block, _ZERO, block)
 
 
 def _tanh(block: np.ndarray) -> None:
-    np.tanh(block, out=block)
+    np.tanh(block, block)
 
 
 _PLAIN: dict[str, Activation] = {
@@ -194,11 +196,11 @@ _PLAIN: dict[str, Activation] = {
 
 
 def _scale(factor: float) -> Activation:
-    return lambda block: np.multiply(block, block.dtype.type(factor), out=block)
+    return lambda block: np.multiply(block, block.dtype.type(factor), block)
 
 
 def _shift(summand: float) -> Activation:
-    return lambda block: np.add(block, block.dtype.type(summand), out=block)
+    return lambda block: np.add(block, block.dtype.type(summand), block)
 
 
 #: Activations with parameters, and how many.
@@ -333,15 +335,15 @@ def bind_layer_norm(call: Call) -> Step:
 
     def run() -> None:
         np.add.reduce(x, axis=-1, keepdims=True, out=row)
-        np.divide(row, count, out=row)
-        np.subtract(x, row, out=out)
+        np.divide(row, count, row)
+        np.subtract(x, row, out)
         np.einsum(squares, out, out, out=moments)
-        np.divide(row, count, out=row)
-        np.add(row, epsilon, out=row)
-        np.sqrt(row, out=row)
-        np.divide(out, row, out=out)
-        np.multiply(out, gamma, out=out)
-        np.add(out, beta, out=out)
+        np.divide(row, count, row)
+        np.add(row, epsilon, row)
+        np.sqrt(row, row)
+        np.divide(out, row, out)
+        np.multiply(out, gamma, out)
+        np.add(out, beta, out)
 
     return run
 
@@ -376,11 +378,11 @@ def bind_compressed_matmul(call: Call) -> Step:
     def run() -> None:
         weights = unpack() if constant is None else constant
         if residual is None:
-            np.matmul(data, weights, out=out)
+            np.matmul(data, weights, out)
         else:
             np.copyto(out, np.matmul(data, weights) + residual)
         if bias is not None:
-            np.add(out, bias, out=out)
+            np.add(out, bias, out)
         if activation is not None:
             activation(out)
 

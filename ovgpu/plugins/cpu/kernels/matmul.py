@@ -41,10 +41,10 @@ def bind_product(call: Call) -> tuple[Step, np.ndarray]:
             _reshaped_view(out, (-1, columns)),
         )
         if folded is not None and target is not None:
-            return partial(np.matmul, folded, b, out=target), target
+            return partial(np.matmul, folded, b, target), target
     if not rows:
         return partial(out.fill, 0), out  # a sum over nothing, which BLAS need not write
-    return partial(np.matmul, a, b, out=out), out
+    return partial(np.matmul, a, b, out), out
 
 
 @binder("MatMul")
@@ -76,11 +76,11 @@ def grouped_matmul(
 ) -> None:
     transposed = b.swapaxes(-1, -2)
     if a.ndim == 3:
-        np.matmul(a, transposed, out=out)
+        np.matmul(a, transposed, out)
         return
     assert offsets is not None
     out[...] = 0  # rows after the last group
     start = 0
     for weights, end in zip(transposed, offsets.tolist(), strict=False):
-        np.matmul(a[start:end], weights, out=out[start:end])
+        np.matmul(a[start:end], weights, out[start:end])
         start = end

@@ -40,10 +40,10 @@ def bind_softmax(call: Call) -> Step:
 
     def step() -> None:
         np.maximum.reduce(x, axis=axis, keepdims=True, out=row)
-        np.subtract(x, row, out=out)
-        np.exp(out, out=out)
+        np.subtract(x, row, out)
+        np.exp(out, out)
         add_up()
-        np.divide(out, row, out=out)
+        np.divide(out, row, out)
 
     return step
 
@@ -53,7 +53,7 @@ def row_sum(x: np.ndarray, axis: int, out: np.ndarray) -> Step:
     if axis % x.ndim == x.ndim - 1 and x.flags.c_contiguous:
         # BLAS sums the rows of a matrix in half the time of np.add.
         ones = np.ones((x.shape[-1], 1), x.dtype)
-        return partial(np.matmul, x.reshape(-1, x.shape[-1]), ones, out=out.reshape(-1, 1))
+        return partial(np.matmul, x.reshape(-1, x.shape[-1]), ones, out.reshape(-1, 1))
     return partial(np.add.reduce, x, axis=axis, keepdims=True, out=out)
 
 
@@ -64,8 +64,8 @@ def log_softmax(x: np.ndarray, *, axis: int, out: np.ndarray) -> None:
     if out.dtype.kind != "f":
         _rounded(x, axis, out, logarithm=True)
         return
-    np.subtract(x, x.max(axis=axis, keepdims=True), out=out)
-    np.subtract(out, np.log(np.exp(out).sum(axis=axis, keepdims=True)), out=out)
+    np.subtract(x, x.max(axis=axis, keepdims=True), out)
+    np.subtract(out, np.log(np.exp(out).sum(axis=axis, keepdims=True)), out)
 
 
 # ---- batch normalisation --------------------------------------------------------------------------------------------
@@ -76,8 +76,8 @@ def _batch_norm(
     channels = [-1 if axis == 1 else 1 for axis in range(x.ndim)]
     scale = gamma / np.sqrt(variance + variance.dtype.type(epsilon))
     shift = beta - mean * scale
-    np.multiply(x, scale.reshape(channels), out=out)
-    np.add(out, shift.reshape(channels), out=out)
+    np.multiply(x, scale.reshape(channels), out)
+    np.add(out, shift.reshape(channels), out)
 
 
 @kernel("BatchNormInference", version="opset1", layout="same", in_place=True)
@@ -147,11 +147,11 @@ class _Deviation:
 
     def __call__(self, variance: np.ndarray) -> None:
         if self.inside:
-            np.add(variance, self.epsilon, out=variance)
-        np.sqrt(variance, out=variance)
+            np.add(variance, self.epsilon, variance)
+        np.sqrt(variance, variance)
         if not self.inside:
-            np.add(variance, self.epsilon, out=variance)
-        np.reciprocal(variance, out=variance)
+            np.add(variance, self.epsilon, variance)
+        np.reciprocal(variance, variance)
 
 
 def _bind_rows(x: np.ndarray, normalize: _Deviation | None, out: np.ndarray) -> Step:
@@ -163,13 +163,13 @@ def _bind_rows(x: np.ndarray, normalize: _Deviation | None, out: np.ndarray) -> 
     flat_row = row.reshape(rows)
 
     def step() -> None:
-        np.matmul(x, average, out=row)
-        np.subtract(x, row, out=out)
+        np.matmul(x, average, row)
+        np.subtract(x, row, out)
         if normalize is not None:
-            np.vecdot(out, out, out=flat_row)
-            np.multiply(row, inverse_width, out=row)
+            np.vecdot(out, out, flat_row)
+            np.multiply(row, inverse_width, row)
             normalize(row)
-            np.multiply(out, row, out=out)
+            np.multiply(out, row, out)
 
     return step
 
@@ -182,12 +182,12 @@ def _centre(
     out: np.ndarray,
 ) -> None:
     row = np.mean(x, axis=axes, keepdims=True)
-    np.subtract(x, row, out=out)
+    np.subtract(x, row, out)
     if normalize is not None:
-        np.multiply(out, out, out=squares)
+        np.multiply(out, out, squares)
         np.mean(squares, axis=axes, keepdims=True, out=row)
         normalize(row)
-        np.multiply(out, row, out=out)
+        np.multiply(out, row, out)
 
 
 def _mvn_of_integers(
@@ -259,8 +259,8 @@ def group_normalization(
     variance = np.square(centred).mean(axis=2, keepdims=True)
     centred /= np.sqrt(variance + variance.dtype.type(epsilon))
     channels = [-1 if axis == 1 else 1 for axis in range(x.ndim)]
-    np.multiply(centred.reshape(x.shape), scale.reshape(channels), out=out)
-    np.add(out, bias.reshape(channels), out=out)
+    np.multiply(centred.reshape(x.shape), scale.reshape(channels), out)
+    np.add(out, bias.reshape(channels), out)
 
 
 @kernel("GRN")

@@ -21,7 +21,7 @@ def ordered_matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """
     rows = a.shape[-2]
     if rows <= _FEW_ROWS + 1 or _adds_in_order():
-        np.matmul(a, b, out=out)
+        np.matmul(a, b, out)
         return
     if a.ndim > 2:
         for part, target in zip(a, out):
@@ -30,9 +30,9 @@ def ordered_matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     # An odd row joins the last pair: alone it would go through GEMV, which adds in another order.
     paired = rows - rows % _FEW_ROWS - (_FEW_ROWS if rows % _FEW_ROWS else 0)
     pairs = a[:paired].reshape(-1, _FEW_ROWS, a.shape[1])
-    np.matmul(pairs, b, out=out[:paired].reshape(-1, _FEW_ROWS, out.shape[1]))
+    np.matmul(pairs, b, out[:paired].reshape(-1, _FEW_ROWS, out.shape[1]))
     if paired < rows:
-        np.matmul(a[paired:], b, out=out[paired:])
+        np.matmul(a[paired:], b, out[paired:])
 
 
 @cache

@@ -78,7 +78,7 @@ def _bind_axis(
         for view in full[2:]:
             ufunc(out, view, out=out)
         for place, view in partial:
-            ufunc(place, view, out=place)
+            ufunc(place, view, place)
 
     return run
 
@@ -224,7 +224,7 @@ def avg_pool(call: Call) -> Step:
     total = _bind_separable(np.add, channels_last(data), target, geometry, call.scratch, 0)
     sizes = _window_sizes(call, geometry).astype(out.dtype)
     divisor = sizes.reshape(-1)[0] if (sizes == sizes.reshape(-1)[0]).all() else sizes
-    return run_all([total, lambda: np.divide(target, divisor, out=target)])
+    return run_all([total, lambda: np.divide(target, divisor, target)])
 
 
 def _integer_average(

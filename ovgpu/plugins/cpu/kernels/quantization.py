@@ -56,21 +56,21 @@ def bind_fake_quantize(call: Call) -> Step:
                 shift = shift.reshape(-1)[0]
         low, high = np.minimum(input_low, input_high), np.maximum(input_low, input_high)
         rising = bool((input_low < input_high).all())
-        np.clip(x, low, high, out=level)
+        np.clip(x, low, high, level)
         if separately:
-            np.multiply(level, scale, out=level)
-            np.add(level, shift, out=level)
+            np.multiply(level, scale, level)
+            np.add(level, shift, level)
         else:
             np.multiply(level, scale, out=wide, dtype=np.float64)
             np.add(wide, shift, out=level, casting="same_kind")
-        np.rint(level, out=level)
+        np.rint(level, level)
         step = (output_high - output_low) / steps
         if separately and rising:
-            np.multiply(level, step, out=level)
-            np.add(level, output_low, out=level)
+            np.multiply(level, step, level)
+            np.add(level, output_low, level)
             return
         np.multiply(level, step, out=wide, dtype=np.float64)
-        np.add(wide, output_low, out=wide)
+        np.add(wide, output_low, wide)
         if not rising:
             np.copyto(wide, output_high, where=x > high)
             np.copyto(wide, output_low, where=x <= low)

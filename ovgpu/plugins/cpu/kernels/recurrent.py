@@ -24,10 +24,10 @@ _FORMATS = {
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
     """Logistic function in place, by tanh: no overflow, and numpy has fast tanh."""
-    np.multiply(x, x.dtype.type(0.5), out=x)
-    np.tanh(x, out=x)
-    np.multiply(x, x.dtype.type(0.5), out=x)
-    np.add(x, x.dtype.type(0.5), out=x)
+    np.multiply(x, x.dtype.type(0.5), x)
+    np.tanh(x, x)
+    np.multiply(x, x.dtype.type(0.5), x)
+    np.add(x, x.dtype.type(0.5), x)
     return x
 
 
@@ -52,11 +52,11 @@ def _function(name: str, alpha: float, beta: float) -> Function:
     if name == "sigmoid":
         return sigmoid
     if name == "tanh":
-        return lambda x: np.tanh(x, out=x)
+        return lambda x: np.tanh(x, x)
     if name == "relu":
-        return lambda x: np.maximum(x, x.dtype.type(0), out=x)
+        return lambda x: np.maximum(x, x.dtype.type(0), x)
     if name == "hardsigmoid":
-        return lambda x: np.clip(x * x.dtype.type(alpha) + x.dtype.type(beta), 0, 1, out=x)
+        return lambda x: np.clip(x * x.dtype.type(alpha) + x.dtype.type(beta), 0, 1, x)
     raise RuntimeError(f"Unknown activation function of a recurrent operation: {name!r}")
 
 
@@ -84,7 +84,7 @@ class _Cell:
         return result
 
     def clipped(self, x: np.ndarray) -> np.ndarray:
-        return np.clip(x, -self.clip, self.clip, out=x) if self.clip > 0 else x
+        return np.clip(x, -self.clip, self.clip, x) if self.clip > 0 else x
 
     def step(self, gates: np.ndarray, states: list[np.ndarray]) -> None:
         raise NotImplementedError
@@ -165,7 +165,7 @@ class _LSTM(_Cell):
             first(self.clipped(enter))
             first(self.clipped(forget))
             if self.coupled:
-                np.subtract(1, enter, out=forget)
+                np.subtract(1, enter, forget)
         second(self.clipped(candidate))
         cell *= forget
         enter *= candidate

@@ -73,7 +73,7 @@ def reduce_mean(x: np.ndarray, axes: tuple[int, ...], keep_dims: bool, out: np.n
     if out.dtype.kind == "f":
         np.add.reduce(x, axis=axes, out=out, keepdims=keep_dims)
         if count:
-            np.divide(out, out.dtype.type(count), out=out)
+            np.divide(out, out.dtype.type(count), out)
         return
     total = np.sum(x, axis=axes, keepdims=keep_dims, dtype=np.float64)
     np.copyto(out, np.trunc(total / max(count, 1)), casting="unsafe")
@@ -88,7 +88,7 @@ def reduce_l1(x: np.ndarray, axes: tuple[int, ...], keep_dims: bool, out: np.nda
 def reduce_l2(x: np.ndarray, axes: tuple[int, ...], keep_dims: bool, out: np.ndarray) -> None:
     if out.dtype.kind == "f":
         np.add.reduce(np.square(x), axis=axes, out=out, keepdims=keep_dims)
-        np.sqrt(out, out=out)
+        np.sqrt(out, out)
         return
     total = np.sum(np.square(x.astype(np.float64)), axis=axes, keepdims=keep_dims)
     np.copyto(out, np.rint(np.sqrt(total)), casting="unsafe")

@@ -10,7 +10,7 @@ from numpy.polynomial import chebyshev
 
 # erf(x) = x P(x^2) / Q(x^2) on [-4, 4], the minimax approximation in single precision that Eigen and XLA use too.
 _ERF_NUMERATOR = tuple(
-    np.float32(c)
+    np.array(c, np.float32)
     for c in (
         -2.72614225801306e-10,
         2.77068142495902e-08,
@@ -22,7 +22,7 @@ _ERF_NUMERATOR = tuple(
     )
 )
 _ERF_DENOMINATOR = tuple(
-    np.float32(c)
+    np.array(c, np.float32)
     for c in (
         -1.45660718464996e-05,
         -2.13374055278905e-04,
@@ -31,7 +31,7 @@ _ERF_DENOMINATOR = tuple(
         -1.42647390514189e-02,
     )
 )
-_MINUS_FOUR, _FOUR = np.float32(-4), np.float32(4)
+_MINUS_FOUR, _FOUR, _HALF = (np.array(x, np.float32) for x in (-4, 4, 0.5))
 
 
 def erf(x: np.ndarray, square: np.ndarray, divisor: np.ndarray, *, out: np.ndarray) -> None:
@@ -46,7 +46,7 @@ def erf(x: np.ndarray, square: np.ndarray, divisor: np.ndarray, *, out: np.ndarr
     if out.dtype == np.float64:
         np.copyto(out, _erf_double(x))
         return
-    np.clip(x, _MINUS_FOUR, _FOUR, out=out)
+    np.clip(x, _MINUS_FOUR, _FOUR, out)
     _odd_rational(out, square, divisor, _ERF_NUMERATOR, _ERF_DENOMINATOR)
 
 
@@ -54,24 +54,24 @@ def _odd_rational(
     out: np.ndarray,
     square: np.ndarray,
     divisor: np.ndarray,
-    numerator: tuple[np.float32, ...],
-    denominator: tuple[np.float32, ...],
+    numerator: tuple[np.ndarray, ...],
+    denominator: tuple[np.ndarray, ...],
 ) -> None:
     """Replace ``out`` by out P(out^2) / Q(out^2); coefficients from the highest power down."""
-    np.multiply(out, out, out=square)
+    np.multiply(out, out, square)
     _polynomial(square, denominator, divisor)
-    np.divide(out, divisor, out=divisor)
+    np.divide(out, divisor, divisor)
     _polynomial(square, numerator, out)
-    np.multiply(out, divisor, out=out)
+    np.multiply(out, divisor, out)
 
 
-def _polynomial(x: np.ndarray, coefficients: tuple[np.float32, ...], out: np.ndarray) -> None:
+def _polynomial(x: np.ndarray, coefficients: tuple[np.ndarray, ...], out: np.ndarray) -> None:
     """Horner's scheme in two passes for each coefficient."""
-    np.multiply(x, coefficients[0], out=out)
+    np.multiply(x, coefficients[0], out)
     for coefficient in coefficients[1:-1]:
-        np.add(out, coefficient, out=out)
-        np.multiply(out, x, out=out)
-    np.add(out, coefficients[-1], out=out)
+        np.add(out, coefficient, out)
+        np.multiply(out, x, out)
+    np.add(out, coefficients[-1], out)
 
 
 def normal_distribution(
@@ -81,20 +81,21 @@ def normal_distribution(
 
     Args as for :func:`erf`. The factor sqrt(1/2) goes into the square, the factor 1/2 into the numerator.
     """
-    np.clip(x, -_CLIP, _CLIP, out=out)
+    np.clip(x, _MINUS_CLIP, _CLIP, out)
     _odd_rational(out, square, divisor, _HALF_NUMERATOR, _HALF_DENOMINATOR)
-    np.add(out, np.float32(0.5), out=out)
+    np.add(out, _HALF, out)
 
 
-def _rescaled(coefficients: tuple[np.float32, ...], factor: float) -> tuple[np.float32, ...]:
+def _rescaled(coefficients: tuple[np.ndarray, ...], factor: float) -> tuple[np.ndarray, ...]:
     """Coefficients (highest power first) of the polynomial in x^2 / 2 as one in x^2, times ``factor``."""
     powers = range(len(coefficients) - 1, -1, -1)
     return tuple(
-        np.float32(float(c) * factor * 0.5**p) for c, p in zip(coefficients, powers, strict=True)
+        np.array(float(c) * factor * 0.5**p, np.float32)
+        for c, p in zip(coefficients, powers, strict=True)
     )
 
 
-_CLIP = np.float32(4 * math.sqrt(2))
+_CLIP, _MINUS_CLIP = (np.array(s * 4 * math.sqrt(2), np.float32) for s in (1, -1))
 _HALF_NUMERATOR = _rescaled(_ERF_NUMERATOR, 0.5 * math.sqrt(0.5))
 _HALF_DENOMINATOR = _rescaled(_ERF_DENOMINATOR, 1.0)
 

@@ -110,10 +110,10 @@ def bind_transposed_convolution(
     def run() -> None:
         if gather is not None:
             gather()
-        np.matmul(matrix, prepare() if constant is None else constant, out=products)
+        np.matmul(matrix, prepare() if constant is None else constant, products)
         dense.fill(0)
         for place, contribution in moves:
-            np.add(place, contribution, out=place)
+            np.add(place, contribution, place)
         if epilogue is not None:
             epilogue(dense)
         if dense is not target:

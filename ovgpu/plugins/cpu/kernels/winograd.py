@@ -131,9 +131,9 @@ def bind(
             copies,
         ) in jobs:
             np.copyto(gathered, gather)
-            np.matmul(INPUT_TRANSFORM, gathered.reshape(36, -1), out=transformed)
-            np.matmul(batched, kernels, out=products)
-            np.matmul(OUTPUT_TRANSFORM, flat_products, out=results)
+            np.matmul(INPUT_TRANSFORM, gathered.reshape(36, -1), transformed)
+            np.matmul(batched, kernels, products)
+            np.matmul(OUTPUT_TRANSFORM, flat_products, results)
             if epilogue is not None:
                 epilogue(results.reshape(-1, count))
             for target, result in copies:
