@@ -71,54 +71,60 @@ __device__ __forceinline__ void few_rows(const Element* data, const unsigned cha
   DECODER(decode);
   const int lane = threadIdx.x % 32, warps = blockDim.x / 32, first_row = blockIdx.y * ROWS;
   for (int column = blockIdx.x * warps + threadIdx.x / 32; column < s.n; column += gridDim.x * warps) {
-    const long long first = static_cast<long long>(column) * s.k, first_group = static_cast<long long>(column) * s.groups;
-    float sums[ROWS] = {};
-    if (s.dense_loads) {
-      // Rows behind the last one are those of the last: nothing depends on a condition while loads are on their way.
-      const Element* rows[ROWS];
+    float sums[ROWS][FACTORS] = {};
 #pragma unroll
-      for (int r = 0; r < ROWS; r++) rows[r] = data + static_cast<long long>(min(first_row + r, s.m - 1)) * s.k;
-      for (int k = lane * PER_LOAD; k < s.k; k += 32 * PER_LOAD) {
-        const uint4 packed = *reinterpret_cast<const uint4*>(weights + (first + k) * BITS / 8);
-        const unsigned words[4] = {packed.x, packed.y, packed.z, packed.w};
-        const long long group = first_group + k / s.group;
-        const float scale = widen(scales[group]), zero = zero_at(zeros, group);
-        float parts[ROWS] = {};
+    for (int f = 0; f < FACTORS; f++) {
+      const long long row_of_weights = column + f * static_cast<long long>(s.n);
+      const long long first = row_of_weights * s.k, first_group = row_of_weights * s.groups;
+      if (s.dense_loads) {
+        // Rows behind the last one are those of the last: nothing depends on a condition while loads are on their way.
+        const Element* rows[ROWS];
 #pragma unroll
-        for (int c = 0; c < PER_LOAD; c += CHUNK) {
-          float w[CHUNK];
+        for (int r = 0; r < ROWS; r++) rows[r] = data + static_cast<long long>(min(first_row + r, s.m - 1)) * s.k;
+        for (int k = lane * PER_LOAD; k < s.k; k += 32 * PER_LOAD) {
+          const uint4 packed = *reinterpret_cast<const uint4*>(weights + (first + k) * BITS / 8);
+          const unsigned words[4] = {packed.x, packed.y, packed.z, packed.w};
+          const long long group = first_group + k / s.group;
+          const float scale = widen(scales[group]), zero = zero_at(zeros, group);
+          float parts[ROWS] = {};
 #pragma unroll
-          for (int i = 0; i < CHUNK; i++) w[i] = decode(words[(c + i) / PER_WORD] >> (c + i) % PER_WORD * BITS) - zero;
+          for (int c = 0; c < PER_LOAD; c += CHUNK) {
+            float w[CHUNK];
 #pragma unroll
-          for (int r = 0; r < ROWS; r++) {
+            for (int i = 0; i < CHUNK; i++) w[i] = decode(words[(c + i) / PER_WORD] >> (c + i) % PER_WORD * BITS) - zero;
 #pragma unroll
-            for (int i = 0; i < CHUNK; i += PER_16_BYTES) {
-              float values[PER_16_BYTES];
-              load_16_bytes(rows[r] + k + c + i, values);
+            for (int r = 0; r < ROWS; r++) {
 #pragma unroll
-              for (int j = 0; j < PER_16_BYTES; j++) parts[r] += values[j] * w[i + j];
+              for (int i = 0; i < CHUNK; i += PER_16_BYTES) {
+                float values[PER_16_BYTES];
+                load_16_bytes(rows[r] + k + c + i, values);
+#pragma unroll
+                for (int j = 0; j < PER_16_BYTES; j++) parts[r] += values[j] * w[i + j];
+              }
             }
           }
+#pragma unroll
+          for (int r = 0; r < ROWS; r++) sums[r][f] += parts[r] * scale;
         }
+      } else {
+        for (int k = lane; k < s.k; k += 32) {
+          const long long group = first_group + k / s.group;
+          const float w = (decode(code_at(weights, first + k)) - zero_at(zeros, group)) * widen(scales[group]);
 #pragma unroll
-        for (int r = 0; r < ROWS; r++) sums[r] += parts[r] * scale;
-      }
-    } else {
-      for (int k = lane; k < s.k; k += 32) {
-        const long long group = first_group + k / s.group;
-        const float w = (decode(code_at(weights, first + k)) - zero_at(zeros, group)) * widen(scales[group]);
-#pragma unroll
-        for (int r = 0; r < ROWS; r++)
-          if (first_row + r < s.m) sums[r] += widen(data[static_cast<long long>(first_row + r) * s.k + k]) * w;
+          for (int r = 0; r < ROWS; r++)
+            if (first_row + r < s.m) sums[r][f] += widen(data[static_cast<long long>(first_row + r) * s.k + k]) * w;
+        }
       }
     }
 #pragma unroll
     for (int r = 0; r < ROWS; r++) {
-      float sum = warp_sum(sums[r]);
+#pragma unroll
+      for (int f = 0; f < FACTORS; f++) sums[r][f] = warp_sum(sums[r][f]);
       if (lane == 0 && first_row + r < s.m) {
+        float sum = sums[r][0];
         if (bias) sum += widen(bias[column]);
         const long long at = static_cast<long long>(first_row + r) * s.n + column;
-        out[at] = narrow(ACTIVATE((sum RESIDUAL(at))));
+        out[at] = narrow(ACTIVATE((sum RESIDUAL(at))) BY_FACTOR(sums[r]));
       }
     }
   }

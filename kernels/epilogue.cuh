@@ -42,3 +42,13 @@ __device__ __forceinline__ float act_shift(float x, float summand) { return x + 
 #else
 #define RESIDUAL(at)
 #endif
+
+// GATED: the weights are two matrices of n columns, one behind the other. The activated result of the first is multiplied by the
+// result of the second, without a trip to memory: activation(x A) * (x B). For kernels of a few rows.
+#if defined(GATED)
+constexpr int FACTORS = 2;
+#define BY_FACTOR(sums) *(sums)[1]
+#else
+constexpr int FACTORS = 1;
+#define BY_FACTOR(sums)
+#endif

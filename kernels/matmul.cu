@@ -85,37 +85,41 @@ __device__ __forceinline__ void few_rows_dense(const Element* a, const Element* 
     const Element *batch_a = a, *batch_b = b;
     move_to_batch(s, batch, batch_a, batch_b);
     for (int column = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32; column < s.n; column += gridDim.x * (blockDim.x / 32)) {
-      const Element* weights = batch_b + column * s.b_column;
-      Accumulator sums[ROWS] = {};
-      int k = 0;
-      if (s.b_vector) {
-        for (k = lane * PER_16_BYTES; k + PER_16_BYTES <= s.k; k += 32 * PER_16_BYTES) {
-          Accumulator w[PER_16_BYTES];
-          load_16_bytes(weights + k, w);
+      Accumulator sums[ROWS][FACTORS] = {};
 #pragma unroll
-          for (int r = 0; r < ROWS; r++) {
-            if (first_row + r < s.m) {
-              const Element* x = batch_a + (first_row + r) * s.a_row + k * s.a_k;
+      for (int f = 0; f < FACTORS; f++) {
+        const Element* weights = batch_b + (column + f * static_cast<long long>(s.n)) * s.b_column;
+        if (s.b_vector) {
+          for (int k = lane * PER_16_BYTES; k + PER_16_BYTES <= s.k; k += 32 * PER_16_BYTES) {
+            Accumulator w[PER_16_BYTES];
+            load_16_bytes(weights + k, w);
 #pragma unroll
-              for (int i = 0; i < PER_16_BYTES; i++) sums[r] += widen(x[i * s.a_k]) * w[i];
+            for (int r = 0; r < ROWS; r++) {
+              if (first_row + r < s.m) {
+                const Element* x = batch_a + (first_row + r) * s.a_row + k * s.a_k;
+#pragma unroll
+                for (int i = 0; i < PER_16_BYTES; i++) sums[r][f] += widen(x[i * s.a_k]) * w[i];
+              }
             }
           }
-        }
-      } else {
-        for (k = lane; k < s.k; k += 32) {
-          Accumulator w = widen(weights[k * s.b_k]);
+        } else {
+          for (int k = lane; k < s.k; k += 32) {
+            Accumulator w = widen(weights[k * s.b_k]);
 #pragma unroll
-          for (int r = 0; r < ROWS; r++)
-            if (first_row + r < s.m) sums[r] += widen(batch_a[(first_row + r) * s.a_row + k * s.a_k]) * w;
+            for (int r = 0; r < ROWS; r++)
+              if (first_row + r < s.m) sums[r][f] += widen(batch_a[(first_row + r) * s.a_row + k * s.a_k]) * w;
+          }
         }
       }
 #pragma unroll
       for (int r = 0; r < ROWS; r++) {
-        Accumulator sum = warp_sum(sums[r]);
+#pragma unroll
+        for (int f = 0; f < FACTORS; f++) sums[r][f] = warp_sum(sums[r][f]);
         if (lane == 0 && first_row + r < s.m) {
+          Accumulator sum = sums[r][0];
           if (bias) sum += widen(bias[(first_row + r) * s.bias_row_step + column * s.bias_step]);
           const long long at = (static_cast<long long>(batch) * s.m + first_row + r) * s.n + column;
-          out[at] = narrow(ACTIVATE((sum RESIDUAL(at))));
+          out[at] = narrow(ACTIVATE((sum RESIDUAL(at))) BY_FACTOR(sums[r]));
         }
       }
     }
@@ -127,32 +131,42 @@ template <int ROWS>
 __device__ __forceinline__ void few_rows_strided(const Element* a, const Element* b, const Element* bias, const Element* residual,
                                                  Element* out, const MatmulShape& s) {
   constexpr int PARTS = 16;
-  __shared__ Accumulator parts[ROWS][PARTS][33];
+  __shared__ Accumulator parts[ROWS][FACTORS][PARTS][33];
   const int column = blockIdx.x * 32 + threadIdx.x;
   const int first_row = blockIdx.y * ROWS;
   for (int batch = blockIdx.z; batch < s.batch; batch += gridDim.z) {
     const Element *batch_a = a, *batch_b = b;
     move_to_batch(s, batch, batch_a, batch_b);
-    Accumulator sums[ROWS] = {};
+    Accumulator sums[ROWS][FACTORS] = {};
     if (column < s.n) {
       for (int k = threadIdx.y; k < s.k; k += PARTS) {
-        Accumulator w = widen(batch_b[k * s.b_k + column * s.b_column]);
 #pragma unroll
-        for (int r = 0; r < ROWS; r++)
-          if (first_row + r < s.m) sums[r] += widen(batch_a[(first_row + r) * s.a_row + k * s.a_k]) * w;
+        for (int f = 0; f < FACTORS; f++) {
+          Accumulator w = widen(batch_b[k * s.b_k + (column + f * static_cast<long long>(s.n)) * s.b_column]);
+#pragma unroll
+          for (int r = 0; r < ROWS; r++)
+            if (first_row + r < s.m) sums[r][f] += widen(batch_a[(first_row + r) * s.a_row + k * s.a_k]) * w;
+        }
       }
     }
 #pragma unroll
-    for (int r = 0; r < ROWS; r++) parts[r][threadIdx.y][threadIdx.x] = sums[r];
+    for (int r = 0; r < ROWS; r++) {
+#pragma unroll
+      for (int f = 0; f < FACTORS; f++) parts[r][f][threadIdx.y][threadIdx.x] = sums[r][f];
+    }
     __syncthreads();
     for (int r = threadIdx.y; r < ROWS; r += PARTS) {
       if (column < s.n && first_row + r < s.m) {
-        Accumulator sum = 0;
+        Accumulator totals[FACTORS] = {};
 #pragma unroll
-        for (int part = 0; part < PARTS; part++) sum += parts[r][part][threadIdx.x];
+        for (int f = 0; f < FACTORS; f++) {
+#pragma unroll
+          for (int part = 0; part < PARTS; part++) totals[f] += parts[r][f][part][threadIdx.x];
+        }
+        Accumulator sum = totals[0];
         if (bias) sum += widen(bias[(first_row + r) * s.bias_row_step + column * s.bias_step]);
         const long long at = (static_cast<long long>(batch) * s.m + first_row + r) * s.n + column;
-        out[at] = narrow(ACTIVATE((sum RESIDUAL(at))));
+        out[at] = narrow(ACTIVATE((sum RESIDUAL(at))) BY_FACTOR(totals));
       }
     }
     __syncthreads();

@@ -82,10 +82,26 @@ def matmul_bias_activation(
     transpose_b: bool = False,
     activations: list[str] = [],
     activation_parameters: list[float] = [],
+    gated: bool = False,
 ) -> Value | tuple[Value, ...]:
-    """activation(MatMul-1(a, b) + bias + residual); sums broadcast as in Add-1."""
-    product = matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
-    return _summed(product[0] if isinstance(product, tuple) else product, residual)
+    """activation(MatMul-1(a, b) + bias + residual); sums broadcast as in Add-1.
+
+    ``gated``: ``b`` holds the columns of two matrices, first those of the one and then as many of the other, and the
+    result is activation(a @ first) * (a @ second); there is neither bias nor residual.
+    """
+    made = matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
+    product = made[0] if isinstance(made, tuple) else made
+    return _gated(product) if gated else _summed(product, residual)
+
+
+def _gated(product: Value) -> Value:
+    """Half of the columns."""
+    if product.rank is None:
+        return product
+    last = product.dims[-1]
+    check(last.is_dynamic or last.get_length() % 2 == 0, f"a gate needs an even number, got {last}")
+    half = last.get_length() // 2 if last.is_static else -1
+    return Value(product.type, PartialShape.of([*product.dims[:-1], half]))
 
 
 def _summed(product: Value, residual: Value | None) -> Value:
@@ -115,6 +131,7 @@ def compressed_matmul(
     operands: list[str] = ["zero_point"],
     activations: list[str] = [],
     activation_parameters: list[float] = [],
+    gated: bool = False,
 ) -> Value:
     """activation(MatMul-1(data, ((weights - zero_point) * scale) as [O, I], transpose_b=True) + residual).
 
@@ -124,14 +141,15 @@ def compressed_matmul(
         scale: [O, groups], real.
         rest: what ``operands`` names, perhaps less: "zero_point" [O, groups], real, is what the code of zero is; "bias"
             [O]; "residual" [..., O].
+        gated: as in MatMulBiasActivation; the first half of the O rows belongs to the first matrix.
 
     Returns:
-        [..., O] of the type of ``data``.
+        [..., O] of the type of ``data``, [..., O / 2] if gated.
     """
     if data.rank is None:
         return Value(data.type, data.shape)
     product = Value(data.type, PartialShape.of([*data.dims[:-1], weights.dims[0]]))
-    return _summed(product, dict(zip(operands, rest)).get("residual"))
+    return _gated(product) if gated else _summed(product, dict(zip(operands, rest)).get("residual"))
 
 
 #: Orders of the axes of 4-D tensors of attention: batch, heads, length, size of a head.

@@ -95,9 +95,10 @@ FILES: dict[str, KernelFile] = {
         together(
             storages("matmul.cu", "f32", "f16", "bf16", "i32", activations=["gelu"]),
             storages("matmul.cu", "f16", activations=["relu"], macros=["WITH_RESIDUAL"]),
+            storages("matmul.cu", "f32", "f16", activations=["swish"], macros=["GATED"]),
         ),
         {
-            "matmul_strided_*": Budget(80, shared_bytes=8448),
+            "matmul_strided_*": Budget(80, shared_bytes=2 * 8448),
             "matmul_dense_*": Budget(88, loads_16=1),
             "matmul_finish": Budget(64),
             "matmul_32x32": Budget(160, shared_bytes=9216 + 1024),
@@ -141,6 +142,11 @@ FILES: dict[str, KernelFile] = {
             "attention_rows": Budget(64, shared_bytes=8256 + 1024),
             "attention_*": Budget(168, shared_bytes=42944 + 1024),
         },
+    ),
+    "gate.cu": KernelFile(
+        storages("gate.cu", "f32", "f16", activations=["swish"]),
+        # four halves are 8 bytes
+        {"gate_four": Budget(48), "gate_single": Budget(40)},
     ),
     "rotary.cu": KernelFile(
         storages("rotary.cu", "f32", "f16"),
@@ -187,7 +193,12 @@ FILES: dict[str, KernelFile] = {
         elements("search.cu", "float", "half_t", "long long"), {"search_sorted": Budget(40)}
     ),
     "compressed_matmul.cu": KernelFile(
-        storages("compressed_matmul.cu", "f32", "f16", macros=["WEIGHTS_U4", "WEIGHTS_NF4"]),
+        together(
+            storages("compressed_matmul.cu", "f32", "f16", macros=["WEIGHTS_U4", "WEIGHTS_NF4"]),
+            storages(
+                "compressed_matmul.cu", "f16", activations=["swish"], macros=["WEIGHTS_I4 GATED"]
+            ),
+        ),
         {
             "compressed_rows_1": Budget(80, loads_16=10),
             "compressed_rows_*": Budget(128, loads_16=17),  # two blocks of 256 threads are meant

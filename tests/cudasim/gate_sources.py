@@ -30,10 +30,13 @@ def as_it_is(file: str) -> Texts:
 def storages(
     file: str, *names: str, activations: Sequence[str] = (), macros: Sequence[str] = ()
 ) -> Texts:
-    """A file once for each storage type and macro, with activations in its epilogue (not for integers)."""
+    """A file once for each storage type and macro (or macros, with spaces between), with activations in its epilogue.
+
+    Integers have no activations.
+    """
     types = [getattr(Type, name) for name in names]
     return lambda: [
-        variant(file, t, activations if t.is_real() else (), macros=[macro] if macro else [])
+        variant(file, t, activations if t.is_real() else (), macros=macro.split())
         for macro in macros or ("",)
         for t in types
     ]

@@ -15,6 +15,7 @@ from ovgpu.passes.rms_norm import fuse_rms_norm
 from ovgpu.plugins.gpu.attention import fuse_attention
 from ovgpu.plugins.gpu.compressed import keep_weights_packed
 from ovgpu.plugins.gpu.fusion import fuse_elementwise
+from ovgpu.plugins.gpu.gating import fuse_gates
 from ovgpu.plugins.gpu.merging import merge_products
 from ovgpu.plugins.gpu.residual import fuse_residuals, mark_dimensions
 from ovgpu.plugins.gpu.rotary import fuse_rotary_embedding
@@ -30,6 +31,7 @@ PASSES: Sequence[Callable[[Model], object]] = (
     restore_activations,
     fuse_layer_norm,
     fuse_rms_norm,
+    fuse_gates,  # before a product takes its activation over
     fuse_layers,
     fuse_residuals,
     merge_products,

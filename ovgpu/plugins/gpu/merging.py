@@ -56,7 +56,7 @@ def merge_products(model: Model) -> None:
 def _key(node: Node) -> Hashable | None:
     """What products that can be merged have in common; None for other nodes."""
     name = node.get_type_name()
-    if name not in _PRODUCTS:
+    if name not in _PRODUCTS or node.attributes.get("gated"):
         return None
     inputs, attributes = node.input_values(), node.attributes
     data, constants = inputs[0], [s.node for s in inputs[1:]]

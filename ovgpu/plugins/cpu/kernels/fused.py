@@ -138,9 +138,9 @@ def _mish(x: np.ndarray, buffer: np.ndarray) -> None:
 
 def _leaky_relu(slope: float) -> Activation:
     def function(x: np.ndarray, buffer: np.ndarray) -> None:
-        np.minimum(x, _ZERO, buffer)
+        np.minimum(x, _ZERO, out=buffer)
         np.multiply(buffer, x.dtype.type(slope), buffer)
-        np.maximum(x, _ZERO, x)
+        np.maximum(x, _ZERO, out=x)
         np.add(x, buffer, x)
 
     return _chunked(function)
@@ -148,10 +148,10 @@ def _leaky_relu(slope: float) -> Activation:
 
 def _elu(alpha: float) -> Activation:
     def function(x: np.ndarray, buffer: np.ndarray) -> None:
-        np.minimum(x, _ZERO, buffer)
+        np.minimum(x, _ZERO, out=buffer)
         np.expm1(buffer, buffer)
         np.multiply(buffer, x.dtype.type(alpha), buffer)
-        np.maximum(x, _ZERO, x)
+        np.maximum(x, _ZERO, out=x)
         np.add(x, buffer, x)
 
     return _chunked(function)
@@ -174,7 +174,7 @@ def _clamp(low: float, high: float) -> Activation:
 
 
 def _relu(block: np.ndarray) -> None:
-    np.maximum(block, _ZERO, block)
+    np.maximum(block, _ZERO, out=block)
 
 
 def _tanh(block: np.ndarray) -> None:
@@ -276,7 +276,7 @@ def bind_fused_matmul(call: Call) -> Step:
     activation = activation_of(
         call.attributes["activations"], call.attributes["activation_parameters"]
     )
-    if residual is not None:
+    if residual is not None or call.attributes["gated"]:
         return _bind_product_with_residual(call, bias, residual, activation)
     multiply, result = bind_product(call)
     epilogue = make_epilogue(bias, activation)
@@ -296,8 +296,9 @@ def bind_fused_matmul(call: Call) -> Step:
 
 
 def _bind_product_with_residual(
-    call: Call, bias: np.ndarray | None, residual: np.ndarray, activation: Activation | None
+    call: Call, bias: np.ndarray | None, residual: np.ndarray | None, activation: Activation | None
 ) -> Step:
+    """Step by step, gated ones too; fusions for this device make neither."""
     a, b = call.inputs[:2]
     assert a is not None
     assert b is not None
@@ -309,12 +310,28 @@ def _bind_product_with_residual(
         result = np.matmul(left, right)
         if bias is not None:
             result += bias
-        result = result + residual
-        if activation is not None:
-            activation(result)
-        np.copyto(out, result)
+        if residual is not None:
+            result = result + residual
+        np.copyto(
+            out,
+            _gate(result, activation)
+            if call.attributes["gated"]
+            else _activated(result, activation),
+        )
 
     return run
+
+
+def _activated(x: np.ndarray, activation: Activation | None) -> np.ndarray:
+    if activation is not None:
+        activation(x)
+    return x
+
+
+def _gate(product: np.ndarray, activation: Activation | None) -> np.ndarray:
+    """activation(first half of the columns) * second half."""
+    first, second = np.split(product, 2, axis=-1)
+    return _activated(np.ascontiguousarray(first), activation) * second
 
 
 @binder("LayerNorm", in_place=True)
@@ -377,6 +394,9 @@ def bind_compressed_matmul(call: Call) -> Step:
 
     def run() -> None:
         weights = unpack() if constant is None else constant
+        if call.attributes["gated"]:
+            np.copyto(out, _gate(np.matmul(data, weights), activation))
+            return
         if residual is None:
             np.matmul(data, weights, out)
         else:

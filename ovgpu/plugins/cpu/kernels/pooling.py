@@ -78,7 +78,7 @@ def _bind_axis(
         for view in full[2:]:
             ufunc(out, view, out=out)
         for place, view in partial:
-            ufunc(place, view, place)
+            ufunc(place, view, out=place)
 
     return run
 

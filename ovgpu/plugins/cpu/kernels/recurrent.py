@@ -54,7 +54,7 @@ def _function(name: str, alpha: float, beta: float) -> Function:
     if name == "tanh":
         return lambda x: np.tanh(x, x)
     if name == "relu":
-        return lambda x: np.maximum(x, x.dtype.type(0), x)
+        return lambda x: np.maximum(x, x.dtype.type(0), out=x)
     if name == "hardsigmoid":
         return lambda x: np.clip(x * x.dtype.type(alpha) + x.dtype.type(beta), 0, 1, x)
     raise RuntimeError(f"Unknown activation function of a recurrent operation: {name!r}")

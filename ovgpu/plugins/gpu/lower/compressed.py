@@ -12,7 +12,7 @@ from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
 from ovgpu.plugins.gpu.compressed import PACKED_TYPES
 from ovgpu.plugins.gpu.encoder import Encoder, blocks_for
-from ovgpu.plugins.gpu.lower.matmul import FEW_ROWS, Epilogue
+from ovgpu.plugins.gpu.lower.matmul import FEW_ROWS, Epilogue, encode_gate
 from ovgpu.plugins.gpu.registry import Lowering, lowers
 from ovgpu.plugins.gpu.variants import knows_activations
 
@@ -44,7 +44,15 @@ def _accepts(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> b
     )
 
 
-@lowers("CompressedMatMul", accepts=_accepts)
+def _scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> int:
+    """Memory for both products of a gated one."""
+    if not node.attributes["gated"]:
+        return 0
+    sizes = outputs[0].upper_sizes
+    return 0 if sizes is None else 2 * 4 * math.prod(sizes)
+
+
+@lowers("CompressedMatMul", accepts=_accepts, scratch=_scratch)
 def lower_compressed_matmul(encoder: Encoder, op: Lowering) -> None:
     data, weights, scale = (op.input(i) for i in range(3))
     rest = dict(zip(op.attributes["operands"], op.inputs[3:]))
@@ -53,6 +61,11 @@ def lower_compressed_matmul(encoder: Encoder, op: Lowering) -> None:
     if not out.size:
         return
     rows, columns, depth = out.size // out.shape[-1], out.shape[-1], data.shape[-1]
+    gated = op.attributes["gated"]
+    apart = gated and rows > FEW_ROWS  # both products first, then what becomes of them
+    if apart:
+        columns *= 2
+    target = op.scratch if apart else out.address
     groups = math.prod(scale.shape[1:])
     group = max(depth // groups, 1)
     bits, itemsize = weights.storage.bitwidth, data.storage.size
@@ -70,7 +83,7 @@ def lower_compressed_matmul(encoder: Encoder, op: Lowering) -> None:
         and data.address % 16 == 0,
         "data_vector": depth % 4 == 0 and data.address % four == 0,
         "packed_fours": depth % 4 == 0 and group % 4 == 0 and weights.address % 4 == 0,
-        "out_vector": columns % 4 == 0 and out.address % four == 0,
+        "out_vector": columns % 4 == 0 and target % four == 0,
     }
     for name, value in values.items():
         shape[name] = value
@@ -79,10 +92,12 @@ def lower_compressed_matmul(encoder: Encoder, op: Lowering) -> None:
         activations=tuple(op.attributes["activations"]),
         parameters=tuple(op.attributes["activation_parameters"]),
         residual=residual.address if residual else 0,
+        gated=gated,
     )
-    source = epilogue.text("compressed_matmul.cu", data.storage, [macro])
-    tensors = (data, weights, scale, zero_point, bias, residual, out)
-    arguments = [np.uint64(t.address if t else 0) for t in tensors]
+    fused = Epilogue() if apart else epilogue
+    source = fused.text("compressed_matmul.cu", data.storage, [macro])
+    tensors = (data, weights, scale, zero_point, bias, residual)
+    arguments = [*(np.uint64(t.address if t else 0) for t in tensors), np.uint64(target)]
     if rows <= FEW_ROWS:
         count = 1 if rows == 1 else 4
         grid = (blocks_for(columns, 8), -(-rows // count))
@@ -93,3 +108,5 @@ def lower_compressed_matmul(encoder: Encoder, op: Lowering) -> None:
     grid = (-(-rows // edge) * -(-columns // edge), 1)
     threads = (edge // 4) ** 2
     encoder.launch(source, f"compressed_{edge}x{edge}", grid, threads, [*arguments, shape])
+    if apart:
+        encode_gate(encoder, data.storage, epilogue, target, out.address, rows, columns // 2)

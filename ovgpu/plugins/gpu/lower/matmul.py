@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from ovgpu.execution.memory import align
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
@@ -64,6 +65,8 @@ class Epilogue:
         activations: names of a chain, as in MatMulBiasActivation.
         parameters: of all its steps, one after the other.
         residual: device address of a tensor like the result that is added before the activations, 0 for none.
+        gated: the second operand holds the columns of two matrices, and the activated product with the first is
+            multiplied by the product with the second.
     """
 
     bias: int = 0
@@ -71,10 +74,12 @@ class Epilogue:
     activations: tuple[str, ...] = ()
     parameters: tuple[float, ...] = ()
     residual: int = 0
+    gated: bool = False
 
     def text(self, file: str, storage: Type, macros: Sequence[str] = ()) -> str:
         """What compiles ``file`` with this epilogue."""
-        macros = [*macros, *(["WITH_RESIDUAL"] if self.residual else [])]
+        wanted = {"WITH_RESIDUAL": self.residual, "GATED": self.gated}
+        macros = [*macros, *(name for name, value in wanted.items() if value)]
         return variant(file, storage, self.activations, self.parameters, macros)
 
 
@@ -120,7 +125,7 @@ class Product:
             and made.b_batch == (0,)
         ):
             made = replace(made, m=made.m * made.batch[0], batch=(), a_batch=(), b_batch=())
-        if made.n == 1 and made.m > 1:
+        if made.n == 1 and made.m > 1 and not made.epilogue.gated:
             axis = made.epilogue.bias_axis
             made = replace(
                 made,
@@ -292,6 +297,9 @@ def encode_product(encoder: Encoder, product: Product, scratch: int) -> None:
     if not product.count:
         return
     p = product.simplified()
+    if p.epilogue.gated and p.m > FEW_ROWS:
+        _encode_gated(encoder, p, scratch)
+        return
     epilogue = p.epilogue
     source = epilogue.text("matmul.cu", p.storage)
     pointers = [np.uint64(x) for x in (p.a, p.b, epilogue.bias, epilogue.residual, p.out)]
@@ -340,6 +348,37 @@ def encode_product(encoder: Encoder, product: Product, scratch: int) -> None:
                 np.int32(epilogue.bias_axis == "column"),
             ],
         )
+
+
+def _encode_gated(encoder: Encoder, p: Product, scratch: int) -> None:
+    """Both products side by side in scratch memory, then what becomes of them."""
+    both = replace(p, n=2 * p.n, out=scratch, epilogue=Epilogue())
+    rows = p.count // p.n
+    encode_product(encoder, both, scratch + align(2 * p.count * p.storage.size))
+    encode_gate(encoder, p.storage, p.epilogue, scratch, p.out, rows, p.n)
+
+
+def encode_gate(
+    encoder: Encoder,
+    storage: Type,
+    epilogue: Epilogue,
+    product: int,
+    out: int,
+    rows: int,
+    half: int,
+) -> None:
+    """activation(first half) * second half of ``rows`` rows with 2 * ``half`` elements."""
+    vector = half % 4 == 0 and product % (4 * storage.size) == 0 and out % (4 * storage.size) == 0
+    count = rows * half // (4 if vector else 1)
+    source = variant("gate.cu", storage, epilogue.activations, epilogue.parameters)
+    arguments = [np.uint64(product), np.uint64(out), np.int64(count), np.int32(half)]
+    name = "gate_four" if vector else "gate_single"
+    encoder.launch(source, name, blocks_for(count), 256, arguments)
+
+
+def gated_scratch(count: int) -> int:
+    """Bytes of scratch memory for a gated product with ``count`` results (2 * ``count`` before they are gated)."""
+    return align(2 * count * 4) + product_scratch(2 * count)
 
 
 def _steps(tensor: DeviceTensor) -> tuple[int, int]:
@@ -436,6 +475,7 @@ def lowered_epilogue(op: Lowering, bias_axis: Literal["row", "column"] = "column
         tuple(op.attributes.get("activations", ())),
         tuple(op.attributes.get("activation_parameters", ())),
         residual.address if residual else 0,
+        op.attributes.get("gated", False),
     )
 
 
@@ -458,7 +498,8 @@ def _accepts(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> b
 
 
 def _scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> int:
-    return product_scratch(math.prod(outputs[0].upper_sizes or (LARGEST_PARTIALS,)))
+    count = math.prod(outputs[0].upper_sizes or (LARGEST_PARTIALS,))
+    return gated_scratch(count) if node.attributes.get("gated") else product_scratch(count)
 
 
 @lowers(
@@ -472,4 +513,6 @@ def _scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> i
 def lower_matmul(encoder: Encoder, op: Lowering) -> None:
     transposed = op.attributes["transpose_a"], op.attributes["transpose_b"]
     product = matmul_product(op.input(0), op.input(1), op.outputs[0], *transposed)
-    encode_product(encoder, replace(product, epilogue=lowered_epilogue(op)), op.scratch)
+    epilogue = lowered_epilogue(op)
+    columns = product.n // 2 if epilogue.gated else product.n
+    encode_product(encoder, replace(product, n=columns, epilogue=epilogue), op.scratch)
