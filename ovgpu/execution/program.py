@@ -89,6 +89,8 @@ class Program:
             self._lower(node)
         self.outputs = [self._numbers[_key(r.input_value(0))] for r in model.get_results()]
         self.last_use = self._last_uses()
+        #: For tensors that an instruction makes, which one.
+        self.producers = {n: i for i in self.instructions for n in i.outputs}
         #: State of the values that plans start from (shapes of constants never change).
         self.variables = {v.info.variable_id: v for v in model.get_variables()}
 

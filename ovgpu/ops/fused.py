@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ovgpu.graph.dimension import Dimension
 from ovgpu.graph.partial_shape import PartialShape, broadcast_numpy
 from ovgpu.graph.value import Value
 from ovgpu.ops.convolution import convolution, group_convolution
 from ovgpu.ops.declaration import OpDeclaration, check, op
 from ovgpu.ops.matmul import matmul
+from ovgpu.ops.movement import concat
 from ovgpu.ops.window import AutoPad
 
 
@@ -210,35 +212,70 @@ def attention(
     return Value(query.type, PartialShape.of(heads_first(result, layouts[3])))
 
 
+@op("KeyValueCache", "1", factory="", domain="ovgpu")
+def key_value_cache(
+    past: Value, update: Value, beams: Value | None = None, *, axis: int, variable_id: str
+) -> Value:
+    """Concat-1 of Gather-8(past, beams, 0) and ``update``: what a variable will hold after the inference.
+
+    Args:
+        past: the value of the variable ``variable_id``.
+        update: its new rows.
+        beams: [batch], integers: which sequence of ``past`` each one goes on from; its own when absent.
+        axis: along which rows follow each other; not 0.
+    """
+    if beams is not None and past.rank is not None:
+        batch = beams.dims[0] if beams.rank == 1 else Dimension.dynamic()
+        past = Value(past.type, PartialShape.of([batch, *past.dims[1:]]))
+    made = concat(past, update, axis=axis)
+    return made[0] if isinstance(made, tuple) else made
+
+
 @op("RotaryEmbedding", "1", factory="", domain="ovgpu")
 def rotary_embedding(
-    data: Value, cosine: Value, sine: Value, *, layouts: list[str] = [HEADS_FIRST] * 2
-) -> Value:
-    """data * cosine + concat(-second half, first half) * sine over the last axis: a turn of pairs of elements.
+    cosine: Value,
+    sine: Value,
+    *data: Value,
+    layouts: list[str] = [HEADS_FIRST] * 2,
+    turned: list[int] = [1],
+) -> tuple[Value, ...]:
+    """x * cosine + concat(-second half, first half) * sine over the last axis: a turn of pairs of elements.
 
     Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding" (2021).
 
     Args:
-        data: [batch, heads, length, size], size even.
         cosine: broadcasts with [batch, heads, length, size] and has the last size; a batch, or a length of 1 of the
             data, is stretched.
         sine: of the same shape.
-        layouts: order of axes in memory of the data and of the result: "bhld" or "blhd".
+        data: any number of [batch, heads, length, size], size even; the number of heads may differ.
+        layouts: order of axes in memory of each data and of its result, one after the other: "bhld" or "blhd".
+        turned: 1 for data that are turned, 0 for those that only get the layout of their result.
 
     Returns:
-        [batch, heads, length, size] of the type of ``data``.
+        [batch, heads, length, size] of the type of the data for each of them.
     """
+    pairs = zip(layouts[::2], layouts[1::2], strict=True)
+    return tuple(
+        _embedded(x, (cosine, sine) if turns else (), *pair)
+        for x, pair, turns in zip(data, pairs, turned, strict=True)
+    )
+
+
+def _embedded(data: Value, angles: Sequence[Value], given: str, wanted: str) -> Value:
     if data.rank is None:
         return Value(data.type, PartialShape.dynamic())
-    shape: PartialShape | None = PartialShape.of(heads_first(data.dims, layouts[0]))
-    for angle in (cosine, sine):
+    shape: PartialShape | None = PartialShape.of(heads_first(data.dims, given))
+    for angle in angles:
         if shape is not None and angle.rank is not None:
             shape = broadcast_numpy(shape, angle.shape)
-    check(shape is not None, f"angles of {cosine.shape} and {sine.shape} do not fit {data.shape}")
+    check(
+        shape is not None,
+        f"angles of {', '.join(str(a.shape) for a in angles)} do not fit {data.shape}",
+    )
     assert shape is not None
     if shape.rank.is_dynamic:
         return Value(data.type, PartialShape.dynamic())
-    return Value(data.type, PartialShape.of(heads_first(shape.dims, layouts[1])))
+    return Value(data.type, PartialShape.of(heads_first(shape.dims, wanted)))
 
 
 # ---- clusters -------------------------------------------------------------------------------------------------------

@@ -25,7 +25,8 @@ from ovgpu.plugins.gpu.registry import DeviceTensor
 from ovgpu.plugins.gpu.segment import GpuSegment, plan_gpu_segment
 from ovgpu.plugins.gpu.staging import Replan, Staging
 from ovgpu.plugins.gpu.state import DeviceState
-from ovgpu.plugins.gpu.transfers import Transfers, variable_of
+from ovgpu.plugins.gpu.transfers import Transfers
+from ovgpu.plugins.gpu.variables import variable_of
 from ovgpu.plugins.gpu.views import readers_of
 from ovgpu.plugins.plugin import InferenceCancelled
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 #: Plans kept, and continuations kept per boundary; the least recently used go first.
 MAX_PLANS = 64
+
+_CACHE = "KeyValueCache"
 
 #: Memory layouts remembered; only models with unbounded dimensions have more than a few.
 MAX_LAYOUTS = 256
@@ -75,12 +78,22 @@ class GpuExecutor(Transfers):
             for i, n in enumerate(self.program.inputs)
             if self.program.tensors[n].value.type is Type.string
         ]
+        caches = {
+            variable_of(i): i for i in self.program.instructions if i.node.get_type_name() == _CACHE
+        }
         self.states = {
             name: DeviceState(
-                self.context, v.info, self.storage_of(v.info.data_type), self._drop_plans
+                self.context,
+                v.info,
+                self.storage_of(v.info.data_type),
+                self._drop_plans,
+                caches[name].node.attributes["axis"] if name in caches else None,
             )
             for name, v in self.program.variables.items()
         }
+        #: Inputs that say in which order caches take their batch, by the number of their tensor.
+        orders = {n for i in caches.values() for n in i.inputs[2:]}
+        self._orders = [i for i, n in enumerate(self.program.inputs) if n in orders]
         #: Held from the first record of an inference until its results were read; not by a thread, by the inference.
         self._in_use = threading.Lock()
         self._release_when_idle = False
@@ -289,6 +302,7 @@ class GpuExecutor(Transfers):
         key: tuple[Any, ...] = tuple([a.shape for a in inputs])
         key += tuple([type(a) is np.ndarray for a in inputs])
         key += tuple([t is None for t in targets])
+        key += tuple([_is_identity(inputs[i]) for i in self._orders])
         return key + tuple([s.key for s in self.states.values()])
 
     def _begin(self, segment: GpuSegment, inputs: Sequence[Any]) -> None:
@@ -305,8 +319,8 @@ class GpuExecutor(Transfers):
 
     def _finish(self, segment: GpuSegment) -> Results:
         """After the device has ended: new values of variables, and the outputs."""
-        for name, shape in segment.assigned.items():
-            self.states[name].commit(shape)
+        for name, (shape, new) in segment.assigned.items():
+            self.states[name].commit(shape, new)
         return [
             None if i in segment.device_outputs else self._output(i, segment)
             for i in range(len(self.program.outputs))
@@ -424,6 +438,9 @@ class GpuExecutor(Transfers):
             i for i, array in enumerate(inputs) if type(array) is not np.ndarray
         )
         root.device_outputs = tuple(i for i, target in enumerate(targets) if target is not None)
+        root.identities = frozenset(
+            self.program.inputs[i] for i in self._orders if _is_identity(inputs[i])
+        )
         segment = self._plan(root, None)
         self._roots[key] = segment
         if len(self._roots) > MAX_PLANS:
@@ -523,8 +540,16 @@ class GpuExecutor(Transfers):
                     values[number] = Value(values[number].type, PartialShape.of(known.shape), known)
         child = GpuSegment(segment.depth + 1, start, start, values, dict(segment.tensors))
         child.assigned = dict(segment.assigned)
+        child.identities = segment.identities
         child.device_outputs = segment.device_outputs
         return self._plan(child, segment)
+
+
+def _is_identity(order: Any) -> bool:
+    """Whether a batch stays in its order. One in device memory is not looked at, and has none but that when it is 1."""
+    if type(order) is not np.ndarray:
+        return bool(order.shape == (1,))
+    return bool(np.array_equal(order, np.arange(order.size)))
 
 
 def _tree(segment: GpuSegment) -> Iterator[GpuSegment]:

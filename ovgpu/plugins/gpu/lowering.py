@@ -13,12 +13,13 @@ from ovgpu.passes.layer_fusion import fuse_layers
 from ovgpu.passes.layer_norm import fuse_layer_norm
 from ovgpu.passes.rms_norm import fuse_rms_norm
 from ovgpu.plugins.gpu.attention import fuse_attention
+from ovgpu.plugins.gpu.cache import fuse_caches
 from ovgpu.plugins.gpu.compressed import keep_weights_packed
 from ovgpu.plugins.gpu.fusion import fuse_elementwise
 from ovgpu.plugins.gpu.gating import fuse_gates
 from ovgpu.plugins.gpu.merging import merge_products
 from ovgpu.plugins.gpu.residual import fuse_residuals, mark_dimensions
-from ovgpu.plugins.gpu.rotary import fuse_rotary_embedding
+from ovgpu.plugins.gpu.rotary import fuse_rotary_embedding, merge_rotary_embeddings
 
 #: Passes in order. Each edits the model in place and leaves it valid.
 PASSES: Sequence[Callable[[Model], object]] = (
@@ -35,6 +36,8 @@ PASSES: Sequence[Callable[[Model], object]] = (
     fuse_layers,
     fuse_residuals,
     merge_products,
+    fuse_caches,
+    merge_rotary_embeddings,
     fuse_elementwise,  # last: what it gathers no other pattern finds any more
 )
 

@@ -1,14 +1,20 @@
-"""Rotary position embedding as exporters write it becomes one operation (Su et al., "RoFormer", 2021)."""
+"""Rotary position embedding as exporters write it becomes one operation (Su et al., "RoFormer", 2021).
+
+Those of query and key, which are parts of one product, are computed together; a value that a cache takes goes with them
+to where it belongs.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
+from ovgpu.graph.any import OVAny
 from ovgpu.graph.model import Model
 from ovgpu.graph.node import Node, make_node
 from ovgpu.graph.port import Output
 from ovgpu.ops.fused import HEADS_FIRST, LENGTH_FIRST
-from ovgpu.passes.graph_editing import constant_array, only_consumer, replace_by
+from ovgpu.passes.graph_editing import constant_array, fused_names, only_consumer, replace_by
+from ovgpu.plugins.gpu.lower.rotary import MOST_PARTS
 
 #: Exchanges heads and length.
 _EXCHANGE = (0, 2, 1, 3)
@@ -41,7 +47,7 @@ def _fuse(add: Node) -> None:
             if order is not None and tuple(order.reshape(-1)) == _EXCHANGE:
                 data, layout = data.node.input_value(0), LENGTH_FIRST
         made = make_node(
-            "RotaryEmbedding", [data, cosine, sine], "ovgpu", layouts=[layout, HEADS_FIRST]
+            "RotaryEmbedding", [cosine, sine, data], "ovgpu", layouts=[layout, HEADS_FIRST]
         )
         replace_by(add, made, [*fused, straight.node, turned.node, add])
         return
@@ -143,3 +149,85 @@ def _which_half(source: Output, begin: int, end: int, size: int) -> tuple[Output
     begin = begin + size if begin < 0 else begin
     end = min(end + size if end < 0 else end, size)
     return {(0, size // 2): (source, 0), (size // 2, size): (source, 1)}.get((begin, end))
+
+
+# ---- parts of one product -------------------------------------------------------------------------------------------
+def merge_rotary_embeddings(model: Model) -> None:
+    """Compute the embeddings of parts of one tensor with the same angles together."""
+    for node in model.get_ordered_ops():
+        if node.get_type_name() == "VariadicSplit":
+            _merge(node)
+
+
+def _merge(split: Node) -> None:
+    embeddings: dict[tuple[int, int, int, int], list[Node]] = {}
+    values: list[Node] = []
+    for output in split.outputs():
+        reader = only_consumer(output)
+        if reader is None or reader.get_type_name() != "Reshape":
+            continue
+        follower = only_consumer(reader.output(0))
+        if follower is None:
+            continue
+        name = follower.get_type_name()
+        if name == "RotaryEmbedding" and follower.input_value(2).node is reader:
+            cosine, sine = follower.input_value(0), follower.input_value(1)
+            key = (id(cosine.node), cosine.index, id(sine.node), sine.index)
+            embeddings.setdefault(key, []).append(follower)
+        elif name == "Transpose" and _is_cached_value(follower):
+            values.append(follower)
+    for nodes in embeddings.values():
+        group = (nodes + values)[:MOST_PARTS]
+        alike = len({n.output(0).value.type for n in group}) == 1
+        if len(group) > 1 and alike and not _depends(nodes[0].input_values()[:2], split):
+            _together(nodes[0], group)
+            values = [v for v in values if v not in group]
+
+
+def _is_cached_value(transpose: Node) -> bool:
+    """Whether heads and length are exchanged for a cache, which would copy the rows otherwise."""
+    order = constant_array(transpose.input_value(1))
+    reader = only_consumer(transpose.output(0))
+    return (
+        order is not None
+        and tuple(order.reshape(-1)) == _EXCHANGE
+        and reader is not None
+        and reader.get_type_name() == "KeyValueCache"
+        and reader.input_value(1).node is transpose
+    )
+
+
+def _depends(outputs: list[Output], on: Node) -> bool:
+    """Whether outputs are computed from those of ``on``."""
+    seen: set[Node] = set()
+    waiting = [o.node for o in outputs]
+    while waiting:
+        node = waiting.pop()
+        if node is on:
+            return True
+        if node not in seen:
+            seen.add(node)
+            waiting += [s.node for s in node.input_values()]
+    return False
+
+
+def _together(first: Node, group: list[Node]) -> None:
+    layouts: list[str] = []
+    turned: list[int] = []
+    for node in group:
+        turns = node.get_type_name() == "RotaryEmbedding"
+        turned.append(int(turns))
+        layouts += node.attributes["layouts"] if turns else [LENGTH_FIRST, HEADS_FIRST]
+    data = [n.input_value(2) if t else n.input_value(0) for n, t in zip(group, turned)]
+    made = make_node(
+        "RotaryEmbedding",
+        [*first.input_values()[:2], *data],
+        "ovgpu",
+        layouts=layouts,
+        turned=turned,
+    )
+    made.friendly_name = first.get_friendly_name()
+    names = dict.fromkeys(name for node in group for name in fused_names(node))
+    made.rt_info["fused_names"] = OVAny(",".join(names))
+    for index, node in enumerate(group):
+        node.output(0).replace(made.output(index))

@@ -22,6 +22,7 @@ from ovgpu.graph.value import Value
 from ovgpu.plugins.gpu.encoder import Record
 from ovgpu.plugins.gpu.evaluate import LARGEST_KNOWN
 from ovgpu.plugins.gpu.registry import DeviceKernel, DeviceTensor, Lowering
+from ovgpu.plugins.gpu.variables import VARIABLE_OPS, Variables
 from ovgpu.plugins.gpu.views import Views
 
 if TYPE_CHECKING:
@@ -45,8 +46,10 @@ class GpuSegment:
     graph: Any = None
     capture_failed: bool = False
     runs: int = 0
-    #: Sizes of the variables that records up to here have written, by name.
-    assigned: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    #: Sizes of the variables that records up to here have written, by name, and whether into the other buffer.
+    assigned: dict[str, tuple[tuple[int, ...], bool]] = field(default_factory=dict)
+    #: Tensors that are known to be 0, 1, 2 ...: orders of a batch that change nothing.
+    identities: frozenset[int] = frozenset()
     #: Inputs (of the first segment) and outputs that are not staged on the host: the user's are in device memory.
     device_inputs: tuple[int, ...] = ()
     #: Staged inputs: index, where its elements go on the host, and the type to pack them in (None: whole bytes).
@@ -82,6 +85,9 @@ class GpuSegmentPlanner:
         self.scratch: dict[int, int] = {}
         self.tiers: dict[int, DeviceKernel | None] = {}
         self.skipped: set[int] = set()
+        #: Instructions whose results nothing on the device reads.
+        self.unread: set[int] = set()
+        self.variables = Variables(self)
 
     # ---- shapes -----------------------------------------------------------------------------------------------------
     def infer(self) -> None:
@@ -121,13 +127,15 @@ class GpuSegmentPlanner:
         """Decide for every instruction who runs it and where its outputs lie."""
         for index in range(self.segment.start, self.segment.stop):
             self._choose(index)
+        for index in reversed(range(self.segment.start, self.segment.stop)):
+            self._drop_unread(index)
         self._place_given()
         for index in range(self.segment.start, self.segment.stop):
             self._place_outputs(index)
 
     def _choose(self, index: int) -> None:
         instruction = self.program.instructions[index]
-        if instruction.node.get_type_name() == "Assign":
+        if instruction.node.get_type_name() in VARIABLE_OPS:
             return
         if self._is_shape_arithmetic(instruction):
             self.skipped.add(index)
@@ -136,6 +144,22 @@ class GpuSegmentPlanner:
         if kernel is not None:
             for position, number in enumerate(instruction.outputs):
                 self.producers[number] = index, kernel, position
+
+    def _drop_unread(self, index: int) -> None:
+        """Leave an instruction out when only shapes are taken from its results, which are known."""
+        instruction = self.program.instructions[index]
+        if (
+            index in self.skipped
+            or instruction.bodies
+            or instruction.node.get_type_name() == "Assign"
+        ):
+            return
+        left_out = self.skipped | self.unread
+        for number in instruction.outputs:
+            readers = self.executor.readers.get(number, ())
+            if number in self.program.outputs or any(i not in left_out for i, _ in readers):
+                return
+        self.unread.add(index)
 
     def _place_given(self) -> None:
         """Place what comes from outside: inputs, and what the boundary before this segment computed."""
@@ -150,8 +174,10 @@ class GpuSegmentPlanner:
 
     def _place_outputs(self, index: int) -> None:
         instruction, views = self.program.instructions[index], self.views
-        if instruction.node.get_type_name() == "Assign":
-            views.alias(instruction.outputs[0], instruction.inputs[0])
+        if index in self.unread:
+            return
+        if instruction.node.get_type_name() in VARIABLE_OPS:
+            self.variables.place(index, instruction)
             return
         if index in self.skipped:
             for number in instruction.outputs:
@@ -169,7 +195,7 @@ class GpuSegmentPlanner:
 
     def _rearranges(self, instruction: Instruction, kernel: DeviceKernel) -> bool:
         """Whether outputs may be views of the first input; not when their reader already gave them a place."""
-        if instruction.outputs[0] in self.views.roots:
+        if self.views.has_place(instruction.outputs[0]):
             return False
         return self._aliasable(instruction) if kernel.alias else kernel.view is not None
 
@@ -308,18 +334,18 @@ class GpuSegmentPlanner:
     def _encode_instruction(self, encoder: Any, index: int, scratch: int) -> None:
         segment, executor = self.segment, self.executor
         instruction = self.program.instructions[index]
-        name = instruction.node.get_type_name()
+        if index in self.unread:
+            return
         encoder.begin(index, instruction.name)
-        inputs = [executor.tensor(segment, n) for n in instruction.inputs]
         outputs = [segment.tensors[n] for n in instruction.outputs]
-        if name == "Assign":
-            executor.encode_assign(encoder, segment, instruction, inputs[0])
-        elif name == "ReadValue":
-            executor.encode_read_value(encoder, instruction, inputs, outputs[0])
-        elif index in self.skipped:
+        if index in self.skipped:
             for tensor, number in zip(outputs, instruction.outputs, strict=True):
                 if self._device_reads(number):
                     executor.encode_known(encoder, tensor)
+            return
+        inputs = [executor.tensor(segment, n) for n in instruction.inputs]
+        if instruction.node.get_type_name() in VARIABLE_OPS:
+            self.variables.encode(encoder, instruction, inputs)
         else:
             kernel = self.tiers[index]
             if kernel is None:
@@ -343,7 +369,7 @@ class GpuSegmentPlanner:
             in_place = self.views.shown.issuperset(instruction.outputs)
             shows = kernel is not None and (kernel.alias or in_place)
             read = instruction.inputs[:1] if shows else instruction.inputs
-            if number in read and index not in self.skipped:
+            if number in read and index not in self.skipped and index not in self.unread:
                 return True
         return False
 

@@ -18,7 +18,7 @@ from ovgpu.plugins.gpu.device import cupy
 from ovgpu.plugins.gpu.encoder import Encoder
 from ovgpu.plugins.gpu.registry import DeviceTensor
 from ovgpu.plugins.gpu.segment import GpuSegment
-from ovgpu.plugins.gpu.staging import Replan, Staging
+from ovgpu.plugins.gpu.staging import Staging
 
 if TYPE_CHECKING:
     from ovgpu.execution.program import Program
@@ -41,11 +41,6 @@ def view_of(tensor: DeviceTensor, owner: Any) -> Any:
     memory = module.cuda.UnownedMemory(tensor.address, max(tensor.nbytes, 1), owner)
     pointer = module.cuda.MemoryPointer(memory, 0)
     return module.ndarray(tensor.shape, tensor.storage.host_dtype, pointer)
-
-
-def variable_of(instruction: Instruction) -> str:
-    """Name of the variable that a ReadValue or Assign is about."""
-    return str(instruction.node.attributes["variable_id"])
 
 
 class Transfers:
@@ -75,7 +70,7 @@ class Transfers:
         ):
             tensor = segment.tensors[number]
             if tensor.nbytes and index not in segment.device_inputs:
-                source = staging.reserve(tensor.nbytes, self._bound(number))
+                source = staging.reserve(tensor.nbytes, self.bound(number))
                 place, packed = staging.view(tensor.nbytes), tensor.storage.bitwidth < 8
                 if not packed:
                     place = place.view(tensor.storage.host_dtype).reshape(tensor.shape)
@@ -91,8 +86,9 @@ class Transfers:
             zip(self._outputs, self.program.outputs, strict=True)
         ):
             tensor = self.tensor(segment, number)
-            if tensor.nbytes and not tensor.constant and index not in segment.device_outputs:
-                target = staging.reserve(tensor.nbytes, self._bound(number))
+            weight = self.program.tensors[number].constant is not None
+            if tensor.nbytes and not weight and index not in segment.device_outputs:
+                target = staging.reserve(tensor.nbytes, self.bound(number))
                 if tensor.storage.bitwidth >= 8:
                     place = staging.view(tensor.nbytes)
                     segment.fetched[index] = from_storage(place, tensor.storage, tensor.shape)
@@ -101,7 +97,7 @@ class Transfers:
                     partial(copy_async, target, tensor.address, tensor.nbytes, DEVICE_TO_HOST),
                 )
 
-    def _bound(self, number: int) -> int | None:
+    def bound(self, number: int) -> int | None:
         """Bytes of a tensor in device memory at its upper bounds; None when it has none."""
         info = self.program.tensors[number]
         upper = info.value.upper_sizes if info.bound is not None else None
@@ -188,31 +184,6 @@ class Transfers:
                 self._upload(number, tensor, array, stream)
 
         encoder.host("upload", upload)
-
-    # ---- variables --------------------------------------------------------------------------------------------------
-    def encode_assign(
-        self, encoder: Encoder, segment: GpuSegment, instruction: Instruction, source: DeviceTensor
-    ) -> None:
-        state = self.states[variable_of(instruction)]
-        if state.reserve(source.nbytes, self._bound(instruction.inputs[0])):
-            raise Replan
-        segment.assigned[state.name] = source.shape
-        encoder.copy(state.next, source.address, source.nbytes)
-
-    def encode_read_value(
-        self,
-        encoder: Encoder,
-        instruction: Instruction,
-        inputs: Sequence[DeviceTensor],
-        out: DeviceTensor,
-    ) -> None:
-        state = self.states[variable_of(instruction)]
-        if state.shape is not None:
-            encoder.copy(out.address, state.current, out.nbytes)
-        elif inputs:
-            encoder.copy(out.address, inputs[0].address, out.nbytes)
-        else:
-            encoder.fill(out.address, 0, out.nbytes)
 
     # ---- operations on the host -------------------------------------------------------------------------------------
     def encode_host(

@@ -31,6 +31,9 @@ ALIGNMENT = 16
 #: Kernels count strides in 31 bits.
 _LARGEST_REACH = (1 << 31) - 1
 
+#: A tensor and a view of it; None and a view of memory that is not the segment's.
+Destination = tuple[int | None, np.ndarray]
+
 Readers = dict[int, list[tuple[int, int]]]
 
 
@@ -62,6 +65,12 @@ class Views:
         self.first: dict[int, int] = {}
         self.last: dict[int, int] = {}
         self.shown: set[int] = set()
+        #: Tensors that lie in memory that is not the segment's: a variable's.
+        self._elsewhere: set[int] = set()
+
+    def has_place(self, number: int) -> bool:
+        """Whether it is decided where a tensor of this segment lies."""
+        return number in self.roots or number in self._elsewhere
 
     # ---- blocks -----------------------------------------------------------------------------------------------------
     def own(self, number: int, step: int) -> None:
@@ -72,13 +81,23 @@ class Views:
 
     def make(self, number: int, step: int) -> None:
         """Find a place for a tensor that is made at ``step``: where a reader wants it, or a block of its own."""
-        if number in self.roots:
+        if self.has_place(number):
             return
         target = self._destination(number, step)
         if target is None:
             self.own(number, step)
-        else:
-            self._lies_in(number, *target)
+            return
+        source, place = target
+        if source is not None:
+            self._lies_in(number, source, place)
+            return
+        strides = None if place.flags.c_contiguous else _strides_of(place)
+        self.lies_at(number, self.planner.tensor(number, address_of(place), strides=strides))
+
+    def lies_at(self, number: int, tensor: DeviceTensor) -> None:
+        """Let a tensor lie in memory that is not the segment's."""
+        self.planner.segment.tensors[number] = tensor
+        self._elsewhere.add(number)
 
     def alias(self, number: int, source: int) -> None:
         """Let a tensor be the same (dense) memory as ``source`` in another shape."""
@@ -92,12 +111,11 @@ class Views:
         # Memory of the weights or of an earlier segment.
         planner = self.planner
         base = planner.executor.tensor(planner.segment, source)
-        planner.segment.tensors[number] = planner.tensor(number, base.address, base.constant)
+        self.lies_at(number, planner.tensor(number, base.address, base.constant))
 
     def _lies_in(self, number: int, source: int, place: np.ndarray) -> None:
         """Let a tensor be ``place``, a view of the tensor ``source``."""
-        dense = bool(place.flags.c_contiguous)
-        strides = None if dense else tuple(n // place.itemsize for n in place.strides)
+        strides = None if place.flags.c_contiguous else _strides_of(place)
         if source in self.roots:
             self.roots[number] = self.roots[source]
             self.offsets[number] = address_of(place) - _UNPLACED
@@ -107,9 +125,7 @@ class Views:
             return
         planner = self.planner
         constant = planner.executor.tensor(planner.segment, source).constant
-        planner.segment.tensors[number] = planner.tensor(
-            number, address_of(place), constant, strides
-        )
+        self.lies_at(number, planner.tensor(number, address_of(place), constant, strides))
 
     def _extend(self, number: int) -> None:
         root = self.roots[number]
@@ -145,12 +161,12 @@ class Views:
             return
         places = _views(kernel, self._operation(instruction))
         for number, place in zip(instruction.outputs, places, strict=True):
-            if place is None or number in self.roots or not place.size:
+            if place is None or self.has_place(number) or not place.size:
                 continue
             if place.flags.c_contiguous:
                 fits = address_of(place) % ALIGNMENT == 0
             else:
-                fits = self._all_take(number, place)
+                fits = self.all_take(number, place)
             if fits:
                 self._lies_in(number, source, place)
                 self.shown.add(number)
@@ -162,13 +178,12 @@ class Views:
         planner = self.planner
         return planner.executor.tensor(planner.segment, number).strides
 
-    def _all_take(self, number: int, place: np.ndarray) -> bool:
+    def all_take(self, number: int, place: np.ndarray) -> bool:
         """Whether all that read a tensor take it with the strides of ``place``."""
         planner = self.planner
         if number in planner.program.outputs or not _is_walkable(place):
             return False
-        strides = tuple(n // place.itemsize for n in place.strides)
-        tensor = planner.tensor(number, address_of(place), strides=strides)
+        tensor = planner.tensor(number, address_of(place), strides=_strides_of(place))
         return all(
             self._takes(index, position, tensor) for index, position in self._readers(number)
         )
@@ -180,33 +195,45 @@ class Views:
         planner = self.planner
         if not planner.segment.start <= index < planner.segment.stop:
             return False  # what other segments read is dense
-        if index in planner.skipped:
+        if index in planner.skipped or index in planner.unread:
             return True
+        instruction = planner.program.instructions[index]
+        name = instruction.node.get_type_name()
+        if name == "KeyValueCache":
+            return position < 2
+        if name == "Assign":
+            read = instruction.outputs[0] in planner.program.outputs or self._readers(
+                instruction.outputs[0]
+            )
+            return planner.variables.is_extension(instruction) and not read
         kernel = planner.tiers.get(index)
         if kernel is None:
             return False
-        instruction = planner.program.instructions[index]
         if kernel.view is None and not kernel.strided_inputs:
             return False
         return kernel.takes_strided(self._operation(instruction), position, tensor)
 
     # ---- backward ---------------------------------------------------------------------------------------------------
-    def _destination(self, number: int, step: int) -> tuple[int, np.ndarray] | None:
-        """Where readers want a tensor that is made at ``step``: a tensor and a view of it."""
+    def _destination(self, number: int, step: int) -> Destination | None:
+        """Where readers want a tensor that is made at ``step``."""
         planner = self.planner
         tensor = planner.tensor(number, _UNPLACED)
         if not tensor.size or not is_movable(tensor.storage):
             return None
         for index, position in self._readers(number):
-            kernel = planner.tiers.get(index)
-            if kernel is None or not planner.segment.start <= index < planner.segment.stop:
+            if not planner.segment.start <= index < planner.segment.stop:
                 continue
             instruction = planner.program.instructions[index]
             name = instruction.node.get_type_name()
-            found = None
-            if name == "Concat":
+            kernel = planner.tiers.get(index)
+            found: Destination | None = None
+            if name == "KeyValueCache" and position == 1:
+                found = self._rows(number, instruction)
+            elif kernel is None:
+                continue
+            elif name == "Concat":
                 found = self._part(instruction, position, step)
-            elif position == 0 and kernel.alias and instruction.outputs[0] not in self.roots:
+            elif position == 0 and kernel.alias and not self.has_place(instruction.outputs[0]):
                 found = self._destination(instruction.outputs[0], step)
                 if found is not None and not found[1].flags.c_contiguous:
                     found = None
@@ -216,9 +243,30 @@ class Views:
                 return found[0], found[1].reshape(tensor.shape, copy=False)
         return None
 
-    def _part(
-        self, instruction: Instruction, position: int, step: int
-    ) -> tuple[int, np.ndarray] | None:
+    def _rows(self, number: int, instruction: Instruction) -> Destination | None:
+        """The rows of a cache that a tensor becomes, for one that nothing else reads."""
+        if len(self._readers(number)) > 1 or number in self.planner.program.outputs:
+            return None
+        rows = self.planner.variables.extended(instruction).rows
+        if rows.flags.c_contiguous:
+            fits = address_of(rows) % ALIGNMENT == 0
+        else:
+            fits = self._is_made_with(number, rows)
+        return (None, rows) if fits else None
+
+    def _is_made_with(self, number: int, place: np.ndarray) -> bool:
+        """Whether what makes a tensor stores it with the strides of ``place``."""
+        planner = self.planner
+        producer = planner.producers.get(number)
+        if producer is None or not producer[1].strided_outputs or not _is_walkable(place):
+            return False
+        made, kernel, position = producer
+        tensor = planner.tensor(number, address_of(place), strides=_strides_of(place))
+        return kernel.gives_strided(
+            self._operation(planner.program.instructions[made]), position, tensor
+        )
+
+    def _part(self, instruction: Instruction, position: int, step: int) -> Destination | None:
         """The part of a Concat's output that its input ``position`` is, when that is dense and aligned."""
         planner, whole = self.planner, instruction.outputs[0]
         axis = instruction.node.attributes["axis"]
@@ -235,36 +283,26 @@ class Views:
         part = place_of(self.described(whole))[index]
         return (whole, part) if part.flags.c_contiguous else None
 
-    def _transposed(
-        self, number: int, instruction: Instruction, step: int
-    ) -> tuple[int, np.ndarray] | None:
+    def _transposed(self, number: int, instruction: Instruction, step: int) -> Destination | None:
         """The result of a Transpose, transposed back, for a tensor that nothing else reads and is made with strides."""
         planner = self.planner
         result = instruction.outputs[0]
-        producer = planner.producers.get(number)
         order = planner.known(instruction.inputs[1])
         if (
-            producer is None
-            or order is None
-            or not producer[1].strided_outputs
+            order is None
             or len(self._readers(number)) > 1
             or number in planner.program.outputs
-            or result in self.roots
+            or self.has_place(result)
         ):
             return None
-        made, kernel, position = producer
         out = planner.tensor(result, _UNPLACED)
         axes = order.reshape(-1) if order.size else np.arange(len(out.shape))[::-1]
         back = np.argsort(axes % max(len(out.shape), 1))
         trial = place_of(out).transpose(back)
-        strides = tuple(n // trial.itemsize for n in trial.strides)
-        tensor = planner.tensor(number, _UNPLACED, strides=strides)
-        if not _is_walkable(trial) or not kernel.gives_strided(
-            self._operation(planner.program.instructions[made]), position, tensor
-        ):
+        if not self._is_made_with(number, trial):
             return None
         self.make(result, step)
-        if result in self.strides:
+        if self.strides_of(result) is not None:
             return None
         return result, place_of(self.described(result)).transpose(back)
 
@@ -275,6 +313,11 @@ def _views(kernel: DeviceKernel, op: Lowering) -> Sequence[np.ndarray | None]:
     except ValueError:  # numpy has no such view
         places = None
     return places if places is not None else [None] * len(op.outputs)
+
+
+def _strides_of(place: np.ndarray) -> tuple[int, ...]:
+    """Strides in elements."""
+    return tuple(n // place.itemsize for n in place.strides)
 
 
 def _is_walkable(place: np.ndarray) -> bool:

@@ -129,3 +129,70 @@ def test_on_the_device(precision, size, cudasim):
         assert actual.shape == expected.shape
         largest = np.abs(expected).max(initial=1)
         np.testing.assert_allclose(actual, expected, 0, limit * largest)
+
+
+# ---- query, key and value together ----------------------------------------------------------------------------------
+HIDDEN, HEADS, KEYS = 32, 4, 2
+
+
+def decoder(own_angles: bool = False) -> ov.Model:
+    """Query, key and value of one tensor; keys and values go to caches, or keys have angles of their own."""
+    x = ops.parameter([-1, -1, HIDDEN], np.float32, name="x")
+    angles = parameters(*[[-1, 1, -1, SIZE]] * (4 if own_angles else 2))
+
+    def projected(heads: int, seed: int) -> Any:
+        y = ops.matmul(x, reals(heads * SIZE, HIDDEN, seed=seed) / 4, False, True)
+        y = ops.reshape(y, np.array([0, 0, heads, SIZE]), True)
+        return ops.transpose(y, np.array([0, 2, 1, 3]))
+
+    def cached(y: Any, name: str) -> tuple[Any, Any]:
+        batch = ops.gather(ops.shape_of(x, "i64"), np.array([0]), np.int64(0))
+        empty = ops.concat([batch, ops.constant(np.array([KEYS, 0, SIZE]))], 0)
+        start = ops.broadcast(ops.constant(np.float32(0)), empty)
+        past = ops.read_value(start, name, np.float32, ov.PartialShape([-1, KEYS, -1, SIZE]))
+        whole = ops.concat([past, y], 2)
+        return whole, ops.assign(whole, name)
+
+    query = embedded(projected(HEADS, 1), angles[0], angles[1], sliced)
+    key, keep_key = cached(embedded(projected(KEYS, 2), angles[-2], angles[-1], split), "key")
+    value, keep_value = cached(projected(KEYS, 3), "value")
+
+    def repeated(y: Any) -> Any:
+        sizes = ops.shape_of(y, "i64")
+        first, last = (ops.gather(sizes, np.array(i), np.int64(0)) for i in ([0, 1], [2, 3]))
+        target = ops.concat([first, ops.constant(np.array([HEADS // KEYS])), last], 0)
+        wide = ops.broadcast(ops.unsqueeze(y, np.array([2])), target)
+        return ops.reshape(wide, np.array([0, HEADS, -1, SIZE]), True)
+
+    out = ops.scaled_dot_product_attention(query, repeated(key), repeated(value))
+    return ov.Model([out], [keep_key, keep_value], [x, *angles], "decoder")
+
+
+def test_query_key_and_value_go_together():
+    left = kinds(lower_model(decoder()))
+    assert left.count("RotaryEmbedding") == 1
+    assert left.count("Transpose") == 0
+    assert kinds(lower_model(decoder(own_angles=True))).count("RotaryEmbedding") == 2
+
+
+@pytest.mark.gpu_sim(check=[False, True])
+@pytest.mark.parametrize("precision", ["f32", "f16"])
+@pytest.mark.parametrize("own_angles", [False, True])
+def test_decoding_on_the_device(own_angles, precision, cudasim):
+    """A prompt, then a token at a time: product, embedding with both caches, attention."""
+    model = decoder(own_angles)
+    request = ov.compile_model(
+        model, "GPU", {"INFERENCE_PRECISION_HINT": precision}
+    ).create_infer_request()
+    reference = ov.compile_model(
+        model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+    ).create_infer_request()
+    for step, (batch, length) in enumerate([(2, 5), (2, 1), (2, 40), (2, 1)]):
+        feeds = [reals(batch, length, HIDDEN, seed=step)]
+        feeds += [reals(batch, 1, length, SIZE, seed=step + i) for i in range(1, len(model.inputs))]
+        expected = reference.infer(feeds)[0]
+        with cudasim.launches() as log:
+            actual = request.infer(feeds)[0]
+        limit = 2e-5 if precision == "f32" else 2e-2
+        np.testing.assert_allclose(actual, expected, 0, limit * np.abs(expected).max())
+    assert len(log) == (4 if own_angles else 3), [x.kernel for x in log]

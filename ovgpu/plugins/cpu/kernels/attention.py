@@ -98,13 +98,34 @@ def compute_fused_attention(
     return np.matmul(weights, value).astype(query.dtype).transpose(order[3])
 
 
+@kernel("KeyValueCache")
+def compute_key_value_cache(
+    past: np.ndarray,
+    update: np.ndarray,
+    beams: np.ndarray | None = None,
+    *,
+    axis: int,
+    variable_id: str,
+) -> np.ndarray:
+    """KeyValueCache of :mod:`ovgpu.ops.fused`; fusions for this device do not make it."""
+    return np.concatenate([past if beams is None else past[beams], update], axis)
+
+
 @kernel("RotaryEmbedding")
 def compute_rotary_embedding(
-    data: np.ndarray, cosine: np.ndarray, sine: np.ndarray, *, layouts: Sequence[str]
-) -> np.ndarray:
+    cosine: np.ndarray,
+    sine: np.ndarray,
+    *data: np.ndarray,
+    layouts: Sequence[str],
+    turned: Sequence[int],
+) -> list[np.ndarray]:
     """RotaryEmbedding of :mod:`ovgpu.ops.fused`; fusions for this device do not make it."""
     order = [(0, 1, 2, 3) if layout == HEADS_FIRST else (0, 2, 1, 3) for layout in layouts]
-    data = data.transpose(order[0])
-    first, second = np.split(data, 2, axis=-1)
-    turned = np.concatenate([-second, first], -1)
-    return (data * cosine + turned * sine).astype(data.dtype).transpose(order[1])
+    results = []
+    for index, (x, turns) in enumerate(zip(data, turned, strict=True)):
+        result = x = x.transpose(order[2 * index])
+        if turns:
+            first, second = np.split(x, 2, axis=-1)
+            result = (x * cosine + np.concatenate([-second, first], -1) * sine).astype(x.dtype)
+        results.append(result.transpose(order[2 * index + 1]))
+    return results

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,35 +15,61 @@ from ovgpu.plugins.gpu.lower.attention import broadcast_strides
 from ovgpu.plugins.gpu.registry import DeviceTensor, Lowering, lowers
 from ovgpu.plugins.gpu.variants import variant
 
-#: Memory of a kernel argument ``RotaryShape`` (kernels/rotary.cu).
+#: Tensors of one launch.
+MOST_PARTS = 3
+
+_AXES = ("batch", "head", "row")
+
+#: Memory of a kernel argument ``RotaryPart`` (kernels/rotary.cu).
+_PART = np.dtype(
+    [
+        ("x", "u8"),
+        ("out", "u8"),
+        ("first", "i4"),
+        ("turned", "i4"),
+        *((f"x_{axis}", "i8") for axis in _AXES),
+        *((f"out_{axis}", "i8") for axis in _AXES),
+    ],
+    align=True,
+)
+
+#: Memory of a kernel argument ``RotaryShape``.
 _SHAPE = np.dtype(
     [
         ("heads", "i4"),
         ("length", "i4"),
         ("half", "i4"),
+        ("unused", "i4"),
         ("count", "i8"),
-        ("x_batch", "i8"),
-        ("x_head", "i8"),
-        ("x_row", "i8"),
-        ("angle_batch", "i8"),
-        ("angle_head", "i8"),
-        ("angle_row", "i8"),
-        ("out_batch", "i8"),
-        ("out_head", "i8"),
-        ("out_row", "i8"),
+        *((f"angle_{axis}", "i8") for axis in _AXES),
+        ("parts", _PART, (MOST_PARTS,)),
     ],
     align=True,
 )
 
+_BEHIND = (1 << 31) - 1
+
 
 def _accepts(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
-    data, cosine, sine = inputs
+    cosine, sine, *data = inputs
+    layouts = node.attributes["layouts"]
+    sizes = {tuple(_sizes(v, la)) for v, la in zip(outputs, layouts[1::2], strict=True)}
+    per_head = len(cosine.dims) >= 3 and cosine.dims[-3].get_max_length() != 1
     return (
-        data.type in (Type.f32, Type.f16, Type.bf16)
-        and all(v.type is data.type for v in (cosine, sine, outputs[0]))
+        len(data) <= MOST_PARTS
+        and outputs[0].type in (Type.f32, Type.f16, Type.bf16)
+        and all(v.type is outputs[0].type for v in inputs)
         and cosine.shape.static_tuple() == sine.shape.static_tuple()
-        and cosine.dims[-1] == data.dims[-1]
+        and all(v.dims[-1] == cosine.dims[-1] for v in data)
+        and len(sizes) == 1
+        and not (per_head and len(data) > 1)
     )
+
+
+def _sizes(value: Value, layout: str) -> list[int]:
+    """Batch, length and size of a head."""
+    batch, _, length, size = heads_first(value.dims, layout)
+    return [d.get_length() for d in (batch, length, size)]
 
 
 def _takes_rows(op: Lowering, index: int, tensor: DeviceTensor) -> bool:
@@ -56,33 +81,44 @@ def _takes_rows(op: Lowering, index: int, tensor: DeviceTensor) -> bool:
     "RotaryEmbedding",
     version="ovgpu",
     accepts=_accepts,
-    strided_inputs=(0,),
+    strided_inputs=range(2, 2 + MOST_PARTS),
+    strided_outputs=True,
     strides_fit=_takes_rows,
+    output_fits=_takes_rows,
 )
 def lower_rotary_embedding(encoder: Encoder, op: Lowering) -> None:
     """A thread for each pair of elements, or for four of them where they are aligned."""
-    data, cosine, sine, out = *(op.input(i) for i in range(3)), op.outputs[0]
-    if not out.size:
+    cosine, sine, *data = (op.input(i) for i in range(len(op.inputs)))
+    layouts, first = op.attributes["layouts"], op.outputs[0]
+    if not any(out.size for out in op.outputs):
         return
-    layouts = op.attributes["layouts"]
-    batch, heads, length, size = heads_first(out.shape, layouts[1])
-    half, four = size // 2, 4 * out.storage.size
-    given = heads_first(data.shape, layouts[0])
-    steps = [s if n > 1 else 0 for s, n in zip(heads_first(data.steps, layouts[0]), given)]
-    angles = broadcast_strides(cosine.shape, (batch, heads, length, size))
-    results = heads_first(out.steps, layouts[1])
-    strides = (*steps[:3], *angles[:3], *results[:3])
-    addresses = (data.address, cosine.address, sine.address, out.address)
-    vector = half % 4 == 0 and all(a % four == 0 for a in addresses)
-    vector = vector and all(s % 4 == 0 for s in strides)
-    count = math.prod(out.shape) // 2 // (4 if vector else 1)
+    batch, heads, length, size = heads_first(first.shape, layouts[1])
     shape = np.zeros(1, _SHAPE)
-    sizes = {"heads": heads, "length": length, "half": half, "count": count}
-    names = [
-        f"{part}_{axis}" for part in ("x", "angle", "out") for axis in ("batch", "head", "row")
-    ]
-    for name, value in (sizes | dict(zip(names, strides))).items():
+    angles = broadcast_strides(cosine.shape, (batch, heads, length, size))[:3]
+    numbers = [*angles, cosine.address // first.storage.size, sine.address // first.storage.size]
+    total = 0
+    parts = zip(data, op.outputs, layouts[::2], layouts[1::2], op.attributes["turned"], strict=True)
+    shape["parts"]["first"] = _BEHIND
+    for part, (x, out, given, wanted, turned) in zip(shape["parts"][0], parts, strict=False):
+        sizes = heads_first(x.shape, given)
+        steps = [s if n > 1 else 0 for s, n in zip(heads_first(x.steps, given), sizes)][:3]
+        results = heads_first(out.steps, wanted)[:3]
+        values = {"x": x.address, "out": out.address, "first": total, "turned": turned}
+        values |= {f"x_{axis}": s for axis, s in zip(_AXES, steps)}
+        values |= {f"out_{axis}": s for axis, s in zip(_AXES, results)}
+        for name, value in values.items():
+            part[name] = value
+        numbers += [*steps, *results, *(t.address // first.storage.size for t in (x, out))]
+        total += heads_first(out.shape, wanted)[1]
+    vector = (size // 2) % 4 == 0 and all(n % 4 == 0 for n in numbers)
+    count = batch * total * length * (size // 2) // (4 if vector else 1)
+    if not count:
+        return
+    whole = {"heads": total, "length": length, "half": size // 2, "count": count}
+    whole |= {f"angle_{axis}": s for axis, s in zip(_AXES, angles)}
+    for name, value in whole.items():
         shape[name] = value
     function = "rotary_four" if vector else "rotary_single"
-    arguments = [*(np.uint64(a) for a in addresses), shape]
-    encoder.launch(variant("rotary.cu", out.storage), function, blocks_for(count), 256, arguments)
+    arguments = [np.uint64(cosine.address), np.uint64(sine.address), shape]
+    source = variant("rotary.cu", first.storage)
+    encoder.launch(source, function, blocks_for(count), 256, arguments)

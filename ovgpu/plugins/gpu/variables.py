@@ -1,0 +1,248 @@
+"""Variables in a plan: where their values lie, and the records that read, replace and extend them.
+
+A ReadValue is a view of the variable's buffer where its readers allow it. A KeyValueCache writes its rows behind those
+that are there, and its result is a view of them all; only a batch in another order is copied, to the other buffer.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ovgpu.execution.program import Instruction
+from ovgpu.graph.element_type import Type
+from ovgpu.plugins.gpu.encoder import Encoder, blocks_for
+from ovgpu.plugins.gpu.registry import DeviceTensor
+from ovgpu.plugins.gpu.staging import Replan
+from ovgpu.plugins.gpu.strided import encode_copies, place_of
+
+if TYPE_CHECKING:
+    from ovgpu.plugins.gpu.segment import GpuSegmentPlanner
+    from ovgpu.plugins.gpu.state import DeviceState
+
+#: Operations that this module places and encodes.
+VARIABLE_OPS = frozenset({"ReadValue", "Assign", "KeyValueCache"})
+
+#: Memory of a kernel argument ``ReorderShape`` (kernels/reorder.cu).
+_REORDER = np.dtype(
+    [
+        ("batch", "i4"),
+        ("blocks", "i4"),
+        ("wide", "i4"),
+        ("unused", "i4"),
+        ("words", "i8"),
+        ("count", "i8"),
+        ("source_pitch", "i8"),
+        ("target_pitch", "i8"),
+    ]
+)
+
+
+def variable_of(instruction: Instruction) -> str:
+    """Name of the variable that an instruction is about."""
+    return str(instruction.node.attributes["variable_id"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Extended:
+    """A cache with the rows of this inference.
+
+    Attributes:
+        whole: the value after the inference, where it will lie.
+        first: rows that are there before.
+        brings_past: whether the rows before come from elsewhere: the initial value, or another order of the batch.
+        new: whether ``whole`` lies in the other buffer.
+    """
+
+    state: DeviceState
+    whole: DeviceTensor
+    axis: int
+    first: int
+    brings_past: bool
+    new: bool
+
+    @property
+    def rows(self) -> np.ndarray:
+        """The place of the new rows."""
+        return place_of(self.whole)[(slice(None),) * self.axis + (slice(self.first, None),)]
+
+    @property
+    def past(self) -> np.ndarray:
+        """The place of the rows before them."""
+        return place_of(self.whole)[(slice(None),) * self.axis + (slice(self.first),)]
+
+
+class Variables:
+    """The variables of one segment."""
+
+    def __init__(self, planner: GpuSegmentPlanner) -> None:
+        self.planner = planner
+        self._extended: dict[int, _Extended] = {}
+
+    def _state(self, instruction: Instruction) -> DeviceState:
+        return self.planner.executor.states[variable_of(instruction)]
+
+    # ---- places -----------------------------------------------------------------------------------------------------
+    def place(self, index: int, instruction: Instruction) -> None:
+        """Find a place for the output."""
+        name = instruction.node.get_type_name()
+        if name == "Assign":
+            self.planner.views.alias(instruction.outputs[0], instruction.inputs[0])
+            return
+        if name == "ReadValue":
+            self._place_value(instruction)
+        elif self.planner.tensor(instruction.outputs[0], 0).size:
+            whole = self.extended(instruction).whole
+            self._show(instruction.outputs[0], whole)
+        self.planner.views.make(instruction.outputs[0], index)
+
+    def _place_value(self, instruction: Instruction) -> None:
+        state, number, planner = self._state(instruction), instruction.outputs[0], self.planner
+        if state.shape is not None:
+            tensor = planner.tensor(
+                number, state.address(new=False), strides=state.strides(state.shape, new=False)
+            )
+            self._show(number, tensor)
+        elif instruction.inputs:
+            initial = instruction.inputs[0]
+            same = planner.executor.storage(initial) is planner.executor.storage(number)
+            if same and planner.views.strides_of(initial) is None:
+                planner.views.alias(number, initial)
+
+    def _show(self, number: int, tensor: DeviceTensor) -> None:
+        """Let readers see a variable's buffer, if they take it as it is."""
+        views = self.planner.views
+        if tensor.size and (tensor.strides is None or views.all_take(number, place_of(tensor))):
+            views.lies_at(number, tensor)
+            views.shown.add(number)
+
+    def extended(self, instruction: Instruction) -> _Extended:
+        """The cache that a KeyValueCache extends. Raises Replan when its buffer had to move."""
+        known = self._extended.get(id(instruction))
+        if known is not None:
+            return known
+        planner, state = self.planner, self._state(instruction)
+        number, axis = instruction.outputs[0], instruction.node.attributes["axis"]
+        shape, before = planner.shape(number), planner.shape(instruction.inputs[0])
+        moves = shape[0] != before[0] or any(
+            n not in planner.segment.identities for n in instruction.inputs[2:]
+        )
+        new = moves and state.shape is not None
+        if state.reserve_rows(shape, new):
+            raise Replan
+        whole = planner.tensor(number, state.address(new), strides=state.strides(shape, new))
+        first = before[axis]
+        found = _Extended(state, whole, axis, first, new or state.shape is None, new)
+        self._extended[id(instruction)] = found
+        return found
+
+    def is_extension(self, assign: Instruction) -> bool:
+        """Whether the value that is assigned lies in the variable already."""
+        producer = self.planner.program.producers.get(assign.inputs[0])
+        return (
+            producer is not None
+            and producer.node.get_type_name() == "KeyValueCache"
+            and variable_of(producer) == variable_of(assign)
+        )
+
+    # ---- records ----------------------------------------------------------------------------------------------------
+    def encode(
+        self, encoder: Encoder, instruction: Instruction, inputs: list[DeviceTensor]
+    ) -> None:
+        """The records of one of :data:`VARIABLE_OPS`."""
+        planner = self.planner
+        out = planner.segment.tensors[instruction.outputs[0]]
+        name = instruction.node.get_type_name()
+        if name == "Assign":
+            self._encode_assign(encoder, instruction, inputs[0])
+        elif name == "KeyValueCache":
+            self._encode_cache(encoder, instruction, inputs, out)
+        elif instruction.outputs[0] not in planner.views.shown and out.size:
+            self._encode_read_value(encoder, instruction, inputs, out)
+
+    def _encode_assign(
+        self, encoder: Encoder, instruction: Instruction, source: DeviceTensor
+    ) -> None:
+        if self.is_extension(instruction):
+            return
+        planner, state = self.planner, self._state(instruction)
+        if state.reserve(source.nbytes, planner.executor.bound(instruction.inputs[0])):
+            raise Replan
+        planner.segment.assigned[state.name] = source.shape, True
+        encoder.copy(state.address(new=True), source.address, source.nbytes)
+
+    def _encode_read_value(
+        self,
+        encoder: Encoder,
+        instruction: Instruction,
+        inputs: list[DeviceTensor],
+        out: DeviceTensor,
+    ) -> None:
+        state = self._state(instruction)
+        if state.shape is not None:
+            strides = state.strides(state.shape, new=False)
+            value = self.planner.tensor(
+                instruction.outputs[0], state.address(new=False), strides=strides
+            )
+            encode_copies(encoder, [(place_of(out), place_of(value))])
+        elif inputs:
+            encode_copies(encoder, [(place_of(out), place_of(inputs[0]))])
+        else:
+            encoder.fill(out.address, 0, out.nbytes)
+
+    def _encode_cache(
+        self,
+        encoder: Encoder,
+        instruction: Instruction,
+        inputs: list[DeviceTensor],
+        out: DeviceTensor,
+    ) -> None:
+        planner = self.planner
+        state = self._state(instruction)
+        if not out.size:
+            planner.segment.assigned[state.name] = out.shape, False
+            return
+        extended = self.extended(instruction)
+        planner.segment.assigned[state.name] = out.shape, extended.new
+        past, update, *beams = inputs
+        if extended.brings_past and extended.past.size:
+            if beams and instruction.inputs[2] not in planner.segment.identities:
+                _encode_reorder(encoder, extended, past, beams[0])
+            else:
+                encode_copies(encoder, [(extended.past, place_of(past))])
+        if update.size:
+            encode_copies(encoder, [(extended.rows, place_of(update))])
+        if instruction.outputs[0] not in planner.views.shown:
+            encode_copies(encoder, [(place_of(out), place_of(extended.whole))])
+
+
+def _encode_reorder(
+    encoder: Encoder, extended: _Extended, past: DeviceTensor, beams: DeviceTensor
+) -> None:
+    """Copy the rows of the past in the order that ``beams`` gives to the batch."""
+    axis, target = extended.axis, extended.whole
+    itemsize = target.storage.size
+    piece = math.prod(past.shape[axis:]) * itemsize
+    pitches = [t.steps[axis - 1] * itemsize for t in (past, target)]
+    numbers = (piece, *pitches, past.address, target.address)
+    unit = next(u for u in (16, 8, 4, 2, 1) if all(n % u == 0 for n in numbers))
+    blocks = math.prod(past.shape[1:axis])
+    words = piece // unit
+    shape = np.zeros(1, _REORDER)
+    values = {
+        "batch": past.shape[0],
+        "blocks": blocks,
+        "wide": beams.storage in (Type.i64, Type.u64),
+        "words": words,
+        "count": target.shape[0] * blocks * words,
+        "source_pitch": pitches[0] // unit,
+        "target_pitch": pitches[1] // unit,
+    }
+    for name, value in values.items():
+        shape[name] = value
+    addresses = [np.uint64(t.address) for t in (past, beams, target)]
+    count = int(shape["count"][0])
+    encoder.launch("reorder.cu", f"reorder_{unit}", blocks_for(count), 256, [*addresses, shape])
