@@ -21,6 +21,7 @@ from ovgpu.plugins.cpu.evaluate import evaluate as evaluate_on_host
 from ovgpu.plugins.gpu.context import OutOfDeviceMemory, to_storage
 from ovgpu.plugins.gpu.device import cupy
 from ovgpu.plugins.gpu.encoder import Record
+from ovgpu.plugins.gpu.memo import PlanMemo
 from ovgpu.plugins.gpu.registry import DeviceTensor
 from ovgpu.plugins.gpu.segment import GpuSegment, plan_gpu_segment
 from ovgpu.plugins.gpu.staging import Replan, Staging
@@ -57,6 +58,8 @@ class GpuExecutor(Transfers):
         self.program = compiled.program
         self.context = compiled.context
         self.readers = readers_of(self.program)
+        self.memo = PlanMemo()
+        self._storages = [self.storage_of(t.value.type) for t in self.program.tensors]
         self.layouts: dict[tuple[Lifetime, ...], Layout] = {}
         self.capacities: dict[int, int] = {}
         self.cancelled = False
@@ -104,7 +107,7 @@ class GpuExecutor(Transfers):
         return self.compiled.storage_of(element_type)
 
     def storage(self, number: int) -> Type:
-        return self.storage_of(self.program.tensors[number].value.type)
+        return self._storages[number]
 
     def tensor(self, segment: GpuSegment, number: int) -> DeviceTensor:
         """A tensor as instructions read it: a weight, or one made by this plan."""
@@ -137,6 +140,7 @@ class GpuExecutor(Transfers):
         self._settle()
         self._graphs.clear()
         self._roots.clear()
+        self.memo.forget_records()
         if len(self.layouts) > MAX_LAYOUTS:
             self.layouts.clear()
 
@@ -199,10 +203,9 @@ class GpuExecutor(Transfers):
         finally:
             self._in_use.release()
 
-    def infer_outputs(
-        self, instruction: Instruction, values: Mapping[int, Value]
-    ) -> tuple[Value, ...] | None:
+    def infer_outputs(self, index: int, values: Mapping[int, Value]) -> tuple[Value, ...] | None:
         """Output values of one instruction for the values known while planning; None when data is needed."""
+        instruction = self.program.instructions[index]
         name = instruction.node.get_type_name()
         if name == "ReadValue":
             state = self.states[variable_of(instruction)]
@@ -210,13 +213,19 @@ class GpuExecutor(Transfers):
             if shape is None and instruction.inputs:
                 return (Value(state.type, values[instruction.inputs[0]].shape),)
             sizes = shape if shape is not None else state.smallest_shape
-            return (Value(state.type, PartialShape.of(sizes)),)
+            return (self.memo.value(instruction.outputs[0], state.type, sizes),)
         if name == "Assign":
             return (values[instruction.inputs[0]],)
         if instruction.bodies:
             return None
-        inputs: list[Value | None] = [values[n] for n in instruction.inputs]
-        return instruction.node.declaration.infer_values(inputs, instruction.node.attributes)
+        inputs = [values[n] for n in instruction.inputs]
+        node = instruction.node
+        return self.memo.infer(
+            index,
+            instruction.outputs,
+            inputs,
+            lambda: node.declaration.infer_values([*inputs], node.attributes),
+        )
 
     # ---- running ----------------------------------------------------------------------------------------------------
     def run(self, inputs: Sequence[Any], targets: Sequence[Any]) -> Results:
@@ -430,9 +439,8 @@ class GpuExecutor(Transfers):
             if info.constant is not None:
                 values[number] = info.value
         for number, array in zip(self.program.inputs, inputs, strict=True):
-            values[number] = Value(
-                self.program.tensors[number].value.type, PartialShape.of(array.shape)
-            )
+            element_type = self.program.tensors[number].value.type
+            values[number] = self.memo.value(number, element_type, array.shape)
         root = GpuSegment(0, 0, 0, values, {})
         root.device_inputs = tuple(
             i for i, array in enumerate(inputs) if type(array) is not np.ndarray

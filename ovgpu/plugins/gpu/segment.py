@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from ovgpu.graph.value import Value
 from ovgpu.plugins.gpu.encoder import Record
 from ovgpu.plugins.gpu.evaluate import LARGEST_KNOWN
 from ovgpu.plugins.gpu.registry import DeviceKernel, DeviceTensor, Lowering
+from ovgpu.plugins.gpu.staging import Replan
 from ovgpu.plugins.gpu.variables import VARIABLE_OPS, Variables
 from ovgpu.plugins.gpu.views import Views
 
@@ -83,6 +85,8 @@ class GpuSegmentPlanner:
         #: For tensors that lowerings make: instruction, its kernel, and which of its outputs they are.
         self.producers: dict[int, tuple[int, DeviceKernel, int]] = {}
         self.scratch: dict[int, int] = {}
+        self._shapes: dict[int, tuple[int, ...]] = {}
+        self._known: dict[int, np.ndarray | None] = {}
         self.tiers: dict[int, DeviceKernel | None] = {}
         self.skipped: set[int] = set()
         #: Instructions whose results nothing on the device reads.
@@ -99,7 +103,7 @@ class GpuSegmentPlanner:
                 for n in instruction.outputs:
                     segment.values[n] = tensors[n].value
                 continue
-            outputs = self.executor.infer_outputs(instruction, segment.values)
+            outputs = self.executor.infer_outputs(index, segment.values)
             if outputs is None or any(not v.is_static for v in outputs):
                 segment.stop = index
                 return
@@ -108,12 +112,20 @@ class GpuSegmentPlanner:
 
     def shape(self, number: int) -> tuple[int, ...]:
         """Sizes of a tensor in this plan."""
-        shape = self.segment.values[number].shape.static_tuple()
-        assert shape is not None
+        shape = self._shapes.get(number)
+        if shape is None:
+            shape = self.segment.values[number].shape.static_tuple()
+            assert shape is not None
+            self._shapes[number] = shape
         return shape
 
     def known(self, number: int) -> np.ndarray | None:
         """Elements that are known while planning, for small tensors."""
+        if number not in self._known:
+            self._known[number] = self._find_known(number)
+        return self._known[number]
+
+    def _find_known(self, number: int) -> np.ndarray | None:
         constant = self.program.tensors[number].constant
         if constant is not None:
             return constant if constant.size <= LARGEST_KNOWN else None
@@ -124,7 +136,10 @@ class GpuSegmentPlanner:
 
     # ---- places -----------------------------------------------------------------------------------------------------
     def structure(self) -> None:
-        """Decide for every instruction who runs it and where its outputs lie."""
+        """Decide for every instruction who runs it and where its outputs lie.
+
+        Raises Replan when memory that the plan has to do with moved.
+        """
         for index in range(self.segment.start, self.segment.stop):
             self._choose(index)
         for index in reversed(range(self.segment.start, self.segment.stop)):
@@ -132,6 +147,8 @@ class GpuSegmentPlanner:
         self._place_given()
         for index in range(self.segment.start, self.segment.stop):
             self._place_outputs(index)
+        if self.variables.moved:
+            raise Replan
 
     def _choose(self, index: int) -> None:
         instruction = self.program.instructions[index]
@@ -140,7 +157,11 @@ class GpuSegmentPlanner:
         if self._is_shape_arithmetic(instruction):
             self.skipped.add(index)
             return
-        kernel = self.tiers[index] = self._tier(instruction)
+        values = [self.segment.values[n] for n in (*instruction.inputs, *instruction.outputs)]
+        kernel, scratch = self.executor.memo.tier(index, values, lambda: self._tier(instruction))
+        self.tiers[index] = kernel
+        if scratch:
+            self.scratch[index] = scratch
         if kernel is not None:
             for position, number in enumerate(instruction.outputs):
                 self.producers[number] = index, kernel, position
@@ -187,8 +208,6 @@ class GpuSegmentPlanner:
         kernel = self.tiers[index]
         if kernel is not None and self._rearranges(instruction, kernel):
             views.show(instruction, kernel)
-        if kernel is not None and kernel.scratch is not None:
-            self.scratch[index] = self._scratch_bytes(instruction, kernel)
         for number in instruction.outputs:
             if number not in views.shown:
                 views.make(number, index)
@@ -204,8 +223,14 @@ class GpuSegmentPlanner:
             return False
         return all(self.known(n) is not None for n in instruction.outputs)
 
-    def _tier(self, instruction: Instruction) -> DeviceKernel | None:
-        """The lowering that takes this instruction, or None: the host runs it."""
+    def _tier(self, instruction: Instruction) -> tuple[DeviceKernel | None, int]:
+        """The lowering that takes this instruction, or None (the host runs it), and its bytes of scratch memory."""
+        kernel = self._lowering(instruction)
+        if kernel is None or kernel.scratch is None:
+            return kernel, 0
+        return kernel, self._scratch_bytes(instruction, kernel)
+
+    def _lowering(self, instruction: Instruction) -> DeviceKernel | None:
         kernel = self.executor.compiled.lowering(instruction)
         tensors = (*instruction.inputs, *instruction.outputs)
         if any(self.executor.storage(n) is Type.string for n in tensors):
@@ -353,23 +378,30 @@ class GpuSegmentPlanner:
             elif any(t.size for t in outputs) and not self.views.shown.issuperset(
                 instruction.outputs
             ):
-                kernel.lower(
+                places = tuple([(t.address, t.strides) for t in (*inputs, *outputs)])
+                values = [segment.values[n] for n in (*instruction.inputs, *instruction.outputs)]
+                lowering = Lowering(instruction.node, inputs, outputs, instruction.shared, scratch)
+                executor.memo.encode(
+                    index,
+                    (scratch, places),
+                    values,
                     encoder,
-                    Lowering(instruction.node, inputs, outputs, instruction.shared, scratch),
+                    partial(kernel.lower, encoder, lowering),
                 )
 
     def _device_reads(self, number: int) -> bool:
         """Whether anything but host arithmetic reads a tensor that is known: a kernel, or the model's output."""
         if number in self.program.outputs:
             return True
-        for index in range(self.segment.start, self.end):
+        for index, position in self.executor.readers.get(number, ()):
+            if index < self.segment.start or index in self.skipped or index in self.unread:
+                continue
             instruction = self.program.instructions[index]
             kernel = self.tiers.get(index)
             # A view (Reshape) reads the tensor it shows, never the shape.
             in_place = self.views.shown.issuperset(instruction.outputs)
             shows = kernel is not None and (kernel.alias or in_place)
-            read = instruction.inputs[:1] if shows else instruction.inputs
-            if number in read and index not in self.skipped and index not in self.unread:
+            if position == 0 or not shows:
                 return True
         return False
 

@@ -81,6 +81,8 @@ class Variables:
     def __init__(self, planner: GpuSegmentPlanner) -> None:
         self.planner = planner
         self._extended: dict[int, _Extended] = {}
+        #: Whether a buffer moved: what was placed there before is void. Caches of many layers move together.
+        self.moved = False
 
     def _state(self, instruction: Instruction) -> DeviceState:
         return self.planner.executor.states[variable_of(instruction)]
@@ -120,7 +122,7 @@ class Variables:
             views.shown.add(number)
 
     def extended(self, instruction: Instruction) -> _Extended:
-        """The cache that a KeyValueCache extends. Raises Replan when its buffer had to move."""
+        """The cache that a KeyValueCache extends."""
         known = self._extended.get(id(instruction))
         if known is not None:
             return known
@@ -132,7 +134,7 @@ class Variables:
         )
         new = moves and state.shape is not None
         if state.reserve_rows(shape, new):
-            raise Replan
+            self.moved = True
         whole = planner.tensor(number, state.address(new), strides=state.strides(shape, new))
         first = before[axis]
         found = _Extended(state, whole, axis, first, new or state.shape is None, new)
