@@ -2,10 +2,11 @@
 
     python tests/cudasim/run.py benchmarks/gpu_launches.py [--records] [--only bert]
 
-Counted on the simulated device, whose log says for each launch what it reads and writes in global memory. The
-networks have the structure of the real ones and fewer channels, so that they are simulated in seconds. The minimum of
-bytes is: each weight, input and output once, and each tensor between two launches written once and read once by each
-launch that takes it.
+Counted on the simulated device, whose log says for each launch which 32-byte sectors of global memory it reads and
+writes: what a device moves when its caches do their work inside a launch. The networks have the structure of the real
+ones and fewer channels, so that they are simulated in seconds. The minimum of bytes is: each weight and input that is
+needed read once, each output written once, and each tensor between two launches written once and read once, however
+many launches read it.
 """
 
 from __future__ import annotations
@@ -35,27 +36,66 @@ def ones(model: ov.Model, shape: tuple[int, ...]) -> list[np.ndarray]:
     ]
 
 
-def records_of(request: Any) -> list[str]:
-    """Names of the records of the plan that ran last, with those of the segments behind boundaries."""
-    segment = next(reversed(request._job.executor._roots.values()))
-    names = [record.name for record in segment.records]
-    while segment.children:
-        segment = next(reversed(segment.children.values()))
-        names += [record.name for record in segment.records]
-    return names
+def segments_of(request: Any) -> list[Any]:
+    """The segments of the plan that ran last."""
+    segments = [next(reversed(request._job.executor._roots.values()))]
+    while segments[-1].children:
+        segments.append(next(reversed(segments[-1].children.values())))
+    return segments
 
 
-def count(model: ov.Model, feeds: list[list[np.ndarray]]) -> tuple[list[Any], list[str]]:
-    """Launches of the inference with the last of ``feeds``, and its records."""
-    from cudasim import device
+def least_bytes(request: Any) -> int:
+    """Bytes that the launches of the plan have to move."""
+    executor = request._job.executor
+    program, total, read = executor.program, 0, set()
+    for segment in segments_of(request):
+        running = {r.instruction for r in segment.records if r.instruction >= 0}
+        for index in running:
+            instruction = program.instructions[index]
+            written = sum(segment.tensors[n].nbytes for n in instruction.outputs)
+            total += written
+            for number in instruction.inputs:
+                tensor = executor.tensor(segment, number)
+                source = _source(program, running, number)
+                if source not in read and tensor.known is None:
+                    read.add(source)
+                    gathers = instruction.node.get_type_name() == "Gather"
+                    total += min(tensor.nbytes, written) if gathers else tensor.nbytes
+    return total
+
+
+def _source(program: Any, running: set[int], number: int) -> int:
+    """The tensor that ``number`` is another shape of."""
+    producer = program.producers.get(number)
+    while producer is not None and program.instructions.index(producer) not in running:
+        source = producer.inputs[0] if producer.inputs else -1
+        if source < 0 or len(producer.outputs) > 1 or producer.node.get_type_name() in _OTHER_BYTES:
+            break
+        number, producer = source, program.producers.get(source)
+    return number
+
+
+#: Views that are not all of their source.
+_OTHER_BYTES = ("Slice", "StridedSlice", "Broadcast", "KeyValueCache", "ReadValue", "Gather")
+
+
+def count(model: ov.Model, feeds: list[list[np.ndarray]]) -> tuple[list[Any], list[str], int, int]:
+    """The inference with the last of ``feeds``: launches, records, bytes moved, and the least bytes."""
+    from cudasim import device, install
+
+    assert "GPU.0" in ov.Core().available_devices  # asking for it makes the simulated device
+    install.configure(check=True)
+    device.configure_checks(device.CHECK_TRAFFIC)
 
     config = {"INFERENCE_PRECISION_HINT": "f32", "OVGPU_CUDA_GRAPHS": False}
     request = ov.compile_model(model, "GPU", config).create_infer_request()
     for feed in feeds[:-1]:
         request.infer(feed)
-    with device.launches() as log:
+    with device.launches() as log, device.counting() as counters:
         request.infer(feeds[-1])
-    return log, records_of(request)
+    moved = sum(x.distinct_read + x.distinct_written for x in log) + 2 * counters["bytes_d2d"]
+    names = [record.name for segment in segments_of(request) for record in segment.records]
+    return log, names, moved, least_bytes(request)
 
 
 def decoding(model: ov.Model, tokens: int) -> list[list[np.ndarray]]:
@@ -91,28 +131,31 @@ def main() -> int:
         print("Run it on the simulated device, as its description says.", file=sys.stderr)
         return 2
     print(
-        f"{'network':12}{'launches':>10}{'per layer':>11}{'target':>8}{'MB read':>10}{'MB written':>12}"
+        f"{'network':12}{'launches':>10}{'per layer':>11}{'target':>8}{'MB moved':>10}{'least':>8}{'ratio':>7}"
     )
     for name, (layers, build, feeds) in networks().items():
         if arguments.only not in (None, name):
             continue
         model = build(max(layers, 1))
-        log, names = count(model, feeds(model))
+        log, names, moved, least = count(model, feeds(model))
         per_layer = float("nan")
         if layers:
             shorter = build(layers - 1)
             per_layer = len(log) - len(count(shorter, feeds(shorter))[0])
-        read, written = (
-            sum(getattr(x, f) for x in log) / 1e6 for f in ("bytes_read", "bytes_written")
-        )
         print(
-            f"{name:12}{len(log):10}{per_layer:11.0f}{TARGETS[name]:8}{read:10.2f}{written:12.2f}",
+            f"{name:12}{len(log):10}{per_layer:11.0f}{TARGETS[name]:8}{moved / 1e6:10.2f}{least / 1e6:8.2f}"
+            f"{moved / least:7.2f}",
             flush=True,
         )
         if arguments.records:
             print(*(f"    {n}" for n in names), sep="\n")
             for kernel, times in collections.Counter(x.kernel for x in log).most_common():
-                print(f"  {times:4} {kernel}")
+                own = [x for x in log if x.kernel == kernel]
+                read, written = (
+                    sum(getattr(x, f"distinct_{way}") for x in own) / 1e6
+                    for way in ("read", "written")
+                )
+                print(f"  {times:4} {kernel:36} {read:8.3f} MB read {written:8.3f} MB written")
     return 0
 
 

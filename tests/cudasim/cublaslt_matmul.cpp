@@ -170,6 +170,12 @@ bool fits(const MatrixLayout& l) {
   return l.ld >= (int64_t)(l.order == ORDER_COL ? l.rows : l.columns) && l.batch_count >= 1;
 }
 
+// Bytes of all matrices of a batch; one that is repeated counts once.
+uint64_t matrix_bytes(const MatrixLayout& l) {
+  uint64_t count = l.batch_stride ? (uint64_t)l.batch_count : 1;
+  return count * (uint64_t)l.rows * (uint64_t)l.columns * element_bytes((cudaDataType)l.type);
+}
+
 bool types_supported(const MatmulDesc& d, int a, int b, int c, int out) {
   if (a != b || c != out) return false;
   bool float32 = d.compute_type == COMPUTE_32F || d.compute_type == COMPUTE_32F_PEDANTIC ||
@@ -382,7 +388,7 @@ int cublasLtMatmul(LtHandle*, MatmulDesc* d, const void* alpha, const void* a, M
           run_gemm(g);
         }
       },
-      "cublasLtMatmul");
+      "cublasLtMatmul", matrix_bytes(A) + matrix_bytes(B) + (host_beta != 0 ? matrix_bytes(C) : 0), matrix_bytes(D));
   return e ? STATUS_EXECUTION_FAILED : STATUS_SUCCESS;
 }
 

@@ -34,6 +34,7 @@ class Options(ctypes.Structure):
 
 
 CHECK_BOUNDS, CHECK_INITIALISED, CHECK_RACES, CHECK_ALL = 1, 2, 4, 7
+CHECK_TRAFFIC = 8  # traffic.h
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +50,9 @@ class Launch:
     executed: bool
     bytes_read: int  # requested by loads from global memory
     bytes_written: int
+    #: Bytes of the 32-byte sectors that it touches, each once; 0 unless CHECK_TRAFFIC is on for a checked image.
+    distinct_read: int = 0
+    distinct_written: int = 0
 
 
 def bind(runtime_library: ctypes.CDLL, engine_library: ctypes.CDLL) -> None:
@@ -197,7 +201,7 @@ def launches() -> Iterator[list[Launch]]:
             kernel, *rest = line.split("\t")
             n = [int(x) for x in rest]
             grid, block = (n[0], n[1], n[2]), (n[3], n[4], n[5])
-            found.append(Launch(kernel, grid, block, n[6], n[7], n[8], bool(n[9]), n[10], n[11]))
+            found.append(Launch(kernel, grid, block, n[6], n[7], n[8], bool(n[9]), *n[10:14]))
         runtime.cudasim_log_launches(0)
 
 

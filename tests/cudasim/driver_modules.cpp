@@ -9,6 +9,7 @@
 
 #include "engine.h"
 #include "runtime.h"
+#include "traffic.h"
 
 using namespace cudasim;
 
@@ -75,6 +76,9 @@ void execute(const Kernel& k, const void* params, LaunchRecord& record) {
     for (auto& a : m.allocations) cudasim_mark_written(a.second.address, a.second.bytes);
   record.bytes_read += statistics.bytes_read;
   record.bytes_written += statistics.bytes_written;
+  cudasim_traffic traffic = cudasim_last_traffic();
+  record.distinct_read += traffic.sectors_read * CUDASIM_SECTOR_BYTES;
+  record.distinct_written += traffic.sectors_written * CUDASIM_SECTOR_BYTES;
   m.counters.kernel_bytes_read += statistics.bytes_read;
   m.counters.kernel_bytes_written += statistics.bytes_written;
   if (reports) {

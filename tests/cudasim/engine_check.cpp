@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "engine_internal.h"
+#include "traffic.h"
 
 namespace cudasim {
 
@@ -166,6 +167,7 @@ void cudasim_check_global(uint64_t address, uint32_t bytes, uint32_t access, int
     check_global_bounds(address, bytes, access, line);
   }
   if (!cudasim_is_device_pointer(address)) return;
+  if (options.check & CUDASIM_CHECK_TRAFFIC) note_traffic(address, bytes, access);
   bool reads = !(access & CUDASIM_WRITE) || access & CUDASIM_ATOMIC;
   if (options.check & CUDASIM_CHECK_INITIALISED) {
     size_t bad;

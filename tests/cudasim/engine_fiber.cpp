@@ -266,6 +266,7 @@ unsigned cudasim_run(const cudasim_launch* launch, cudasim_launch_statistics* st
   switches = cudasim_bytes_read = cudasim_bytes_written = 0;
   prepare_threads(*launch);
   if (options.check) start_launch_races();
+  start_traffic();
   const cudasim_dim3& grid = launch->grid;
   uint64_t blocks = static_cast<uint64_t>(grid.x) * grid.y * grid.z;
   std::vector<uint64_t> order;

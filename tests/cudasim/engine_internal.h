@@ -6,6 +6,7 @@
 //   engine_memory.cpp  address space, allocations, initialised marks, faults, images
 //   engine_check.cpp   what a checked image asks before each access; cp.async
 //   engine_race.cpp    the happens-before relation and the last accesses of each word
+//   engine_traffic.cpp which sectors of global memory a launch touches
 //   engine_report.cpp  reports
 #pragma once
 #include <cstdint>
@@ -44,6 +45,10 @@ struct Fiber {
   std::vector<AsyncCopy> open_group;
   std::deque<std::vector<AsyncCopy>> groups;
 };
+
+// ---- engine_traffic.cpp
+void start_traffic();
+void note_traffic(uint64_t address, uint32_t bytes, unsigned access);
 
 // ---- engine_fiber.cpp
 extern cudasim_options options;

@@ -160,6 +160,7 @@ struct LaunchRecord {
   unsigned grid[3], block[3], dynamic_shared;
   int device, stream;
   uint64_t bytes_read = 0, bytes_written = 0;
+  uint64_t distinct_read = 0, distinct_written = 0;  // bytes of sectors, each once; 0 unless traffic is counted
   bool executed = false;
 };
 
@@ -254,5 +255,6 @@ void run_graph(const Graph& graph);
 // Named, loud, sticky: for every cuda*, cu* and cublas* function that is not simulated.
 extern "C" void cudasim_unsupported(const char* name);
 // For simulated libraries (cuBLAS, CuPy's sort): work in stream order.  `stream` is a cudaStream_t.  Returns a
-// cudaError_t.
-int cudasim_enqueue_library_call(void* stream, std::function<void()> work, const char* name);
+// cudaError_t. The bytes are what it reads and writes at least.
+int cudasim_enqueue_library_call(void* stream, std::function<void()> work, const char* name, uint64_t read = 0,
+                                 uint64_t written = 0);

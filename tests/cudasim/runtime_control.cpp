@@ -132,15 +132,16 @@ void cudasim_log_launches(int on) {
   machine().logging_launches = on;
   machine().launch_log.clear();
 }
-// One line per launch, tab-separated: kernel, 3 grid, 3 block, dynamic shared, device, stream, executed, read, written.
+// One line per launch, tab-separated: kernel, 3 grid, 3 block, dynamic shared, device, stream, executed, read, written,
+// distinct read, distinct written.
 const char* cudasim_get_launches() {
   Guard guard(machine().lock);
   std::string text;
   char line[400];
   for (auto& r : machine().launch_log) {
-    snprintf(line, sizeof line, "\t%u\t%u\t%u\t%u\t%u\t%u\t%u\t%d\t%d\t%d\t%lu\t%lu\n", r->grid[0], r->grid[1],
+    snprintf(line, sizeof line, "\t%u\t%u\t%u\t%u\t%u\t%u\t%u\t%d\t%d\t%d\t%lu\t%lu\t%lu\t%lu\n", r->grid[0], r->grid[1],
              r->grid[2], r->block[0], r->block[1], r->block[2], r->dynamic_shared, r->device, r->stream, r->executed,
-             r->bytes_read, r->bytes_written);
+             r->bytes_read, r->bytes_written, r->distinct_read, r->distinct_written);
     text += r->kernel + line;
   }
   return keep(text);
@@ -155,7 +156,8 @@ int cudasim_peek(void* to, uint64_t from, size_t n) {
 }  // extern "C"
 
 // A GEMM or a sort is a launch to the program: counted, logged, not executed in no-op mode.
-int cudasim_enqueue_library_call(void* handle, std::function<void()> work, const char* name) {
+int cudasim_enqueue_library_call(void* handle, std::function<void()> work, const char* name, uint64_t read,
+                                 uint64_t written) {
   ApiCall call;
   if (call.refusal()) return failed(call.refusal());
   StreamPtr stream = find_stream((cudaStream_t)handle);
@@ -165,6 +167,8 @@ int cudasim_enqueue_library_call(void* handle, std::function<void()> work, const
   Machine& m = machine();
   m.counters.library_calls++;
   auto record = std::make_shared<LaunchRecord>(LaunchRecord{name, {1, 1, 1}, {1, 1, 1}, 0, stream->device, stream->id});
+  record->bytes_read = record->distinct_read = read;
+  record->bytes_written = record->distinct_written = written;
   if (m.logging_launches) m.launch_log.push_back(record);
   return failed(enqueue(
       stream,

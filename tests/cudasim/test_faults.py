@@ -191,6 +191,19 @@ def test_launch_log(s, cudasim):
     assert first.stream != second.stream
 
 
+@pytest.mark.gpu_sim(check=[True])
+def test_traffic_counts_each_sector_once(s, cudasim):
+    """``add`` reads and writes in place, so that what it writes has been read; a second launch starts at zero."""
+    cudasim.configure_checks(cudasim.CHECK_TRAFFIC)
+    with cudasim.launches() as log:
+        for _ in range(2):
+            s.add(s.a, s.b, 1, s.s1)
+        s.cp.cuda.Device().synchronize()
+    cudasim.configure_checks()
+    for launch in log:
+        assert (launch.distinct_read, launch.distinct_written) == (4 * N, 4 * N)
+
+
 def test_no_op_mode_records_and_does_not_execute(s, cudasim):
     with cudasim.launches() as log, cudasim.recording_only():
         s.add(s.a, s.b, 1, s.s1)
