@@ -76,7 +76,7 @@ class Views:
     def own(self, number: int, step: int) -> None:
         """Give a tensor a block of its own from ``step`` on."""
         self.roots[number] = number
-        self.first[number] = step
+        self.first[number] = self.last[number] = step  # even if nothing reads it
         self._extend(number)
 
     def make(self, number: int, step: int) -> None:

@@ -12,10 +12,12 @@ from plugins.gpu.runtime_models import (
     compile_gpu,
     cpu_request,
     dense,
+    parameter,
     reals,
 )
 
 import ovgpu as ov
+from ovgpu import opset16 as ops
 
 pytestmark = pytest.mark.gpu_sim
 
@@ -44,6 +46,17 @@ def test_checked(name, build, inputs):
     request = compile_gpu(build()).create_infer_request()
     for values in [*inputs, *inputs]:
         request.infer(values)
+
+
+def test_results_that_nothing_reads():
+    """They have places too: an operation on the host writes all its results."""
+    x = parameter([-1])
+    unique = ops.unique(x)
+    model = ov.Model([unique.output(0), ops.relu(unique.output(3))], [x], "unread")
+    request, reference = compile_gpu(model).create_infer_request(), cpu_request(model)
+    for seed in range(2):
+        values = [np.round(reals(6000, seed=seed), 2)]
+        assert_same(request.infer(values), reference.infer(values))
 
 
 def test_states_are_read_set_and_reset():
