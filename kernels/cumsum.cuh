@@ -1,27 +1,7 @@
 // Cumulative sums. A kernel file is generated for each type: CUMULATIVE_SUM(name, storage type).
 #pragma once
 #include "groups.cuh"
-
-// Sum over all threads before this one, and of the whole block, which has 32 warps or less.
-template <class A> __device__ __forceinline__ A exclusive_scan(A x, A* shared, A& whole) {
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  A sum = x;
-#pragma unroll
-  for (int offset = 1; offset < 32; offset *= 2) {
-    const A other = __shfl_up_sync(~0u, sum, offset);
-    if (lane >= offset) sum += other;
-  }
-  __syncthreads();  // the previous values have been read
-  if (lane == 31) shared[warp] = sum;
-  __syncthreads();
-  A before = 0;
-  whole = 0;
-  for (int w = 0; w < int(blockDim.x) / 32; w++) {
-    if (w == warp) before = whole;
-    whole += shared[w];
-  }
-  return before + sum - x;
-}
+#include "scan.cuh"
 
 #define CUMULATIVE_SUM(name, T)                                                                                        \
   typedef Arithmetic<T>::type X;                                                                                       \

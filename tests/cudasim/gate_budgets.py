@@ -193,6 +193,13 @@ FILES: dict[str, KernelFile] = {
         elements("topk.cu", "float", "half_t", "long long"),
         {"topk_rows": Budget(48, shared_bytes=1040 + 1024), "topk_*": Budget(40)},
     ),
+    "nonzero.cu": KernelFile(
+        elements("nonzero.cu", "boolean_t", "float", "half_t", "long long"),
+        {
+            "nonzero_*": Budget(64, loads_16=1),
+            "selected_before": Budget(40),
+        },
+    ),
     "search.cu": KernelFile(
         elements("search.cu", "float", "half_t", "long long"), {"search_sorted": Budget(40)}
     ),

@@ -25,8 +25,8 @@ def evaluate(
 ) -> list[np.ndarray]:
     """Compute ``node`` on host arrays with its lowering.
 
-    Outputs whose size depends on data are not supported here. Raises RuntimeError when the operation has no lowering or
-    it does not take these shapes.
+    Outputs whose sizes depend on data come from lowerings that count them. Raises RuntimeError when the operation has
+    no lowering or it does not take these shapes.
     """
     context = DeviceContext.of(device)
     kernel = find_lowering(node)
@@ -37,7 +37,21 @@ def evaluate(
         for s, a in zip(node.input_values(), arrays, strict=True)
     ]
     present = [v for v in values if v is not None]
-    outputs = node.declaration.infer_values(list(values), node.attributes)
+    sources = node.input_values()
+    known = [
+        isinstance(s.node, Constant) or i in kernel.known_inputs for i, s in enumerate(sources)
+    ]
+    # What a plan knows: elements of few inputs.
+    planned = [
+        v if v is None or k else Value(v.type, v.shape) for v, k in zip(values, known, strict=True)
+    ]
+    given = [v for v in planned if v is not None]
+    outputs: Sequence[Value] = node.declaration.infer_values(
+        planned if kernel.counted else list(values), node.attributes
+    )
+    counted = kernel.counted if any(not v.is_static for v in outputs) else None
+    if counted is not None:
+        outputs = counted(node, given, None) or outputs
     if kernel.accepts is not None and not kernel.accepts(node, present, outputs):
         raise RuntimeError(
             f"{node.get_type_name()}: the lowering does not take these shapes, types or attributes"
@@ -46,7 +60,7 @@ def evaluate(
         keep: list[Any] = []
 
         def place(
-            value: Value, array: np.ndarray | None, constant: bool, known: bool
+            value: Value, array: np.ndarray | None, constant: bool, look: bool
         ) -> DeviceTensor:
             storage = storage_type(value.type, precision)
             shape = value.shape.static_tuple()
@@ -59,38 +73,35 @@ def evaluate(
                 data = to_storage(array, storage)
                 if data.nbytes:
                     cupy().cuda.runtime.memcpy(memory.ptr, data.ctypes.data, data.nbytes, 1)
-                if known and array.size <= LARGEST_KNOWN:
+                if look and array.size <= LARGEST_KNOWN:
                     tensor.known = array
             return tensor
 
-        sources = node.input_values()
         inputs = [
-            None
-            if v is None
-            else place(
-                v,
-                a,
-                isinstance(s.node, Constant),
-                i in kernel.known_inputs or isinstance(s.node, Constant),
-            )
-            for i, (v, a, s) in enumerate(zip(values, arrays, sources, strict=True))
+            None if v is None else place(v, a, isinstance(s.node, Constant), k)
+            for v, a, s, k in zip(values, arrays, sources, known, strict=True)
         ]
         targets = [place(v, None, False, False) for v in outputs]
         if kernel.alias:
             return [np.asarray(arrays[0]).reshape(targets[0].shape)]
-        scratch = (
-            context.allocate(kernel.scratch(node, present, outputs)) if kernel.scratch else None
-        )
+        scratch = context.allocate(kernel.scratch(node, given, outputs)) if kernel.scratch else None
+        count = context.allocate(4) if counted is not None else None
         encoder = context.encoder()
         encoder.begin(0, node.get_friendly_name())
-        if any(t.size for t in targets):
-            address = scratch.ptr if scratch else 0
-            kernel.lower(encoder, Lowering(node, inputs, targets, {}, address))
+        if any(t.size for t in targets) or count:
+            addresses = [memory.ptr if memory else 0 for memory in (scratch, count)]
+            kernel.lower(encoder, Lowering(node, inputs, targets, {}, *addresses))
         stream = cupy().cuda.Stream(non_blocking=True)
         cupy().cuda.Device().synchronize()
         for record in encoder.records:
             record.run(stream.ptr)
         stream.synchronize()
+        if counted is not None and count is not None:
+            selected = np.empty(1, np.uint32)
+            cupy().cuda.runtime.memcpy(selected.ctypes.data, count.ptr, 4, 2)
+            found = counted(node, given, int(selected[0])) or ()
+            for tensor, value in zip(targets, found, strict=True):
+                tensor.shape = value.shape.static_tuple() or ()
         results = []
         for tensor in targets:
             data = np.empty(tensor.nbytes, np.uint8)

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ovgpu.execution.boundaries import deciding_inputs
 from ovgpu.execution.memory import Layout, Lifetime, next_power_of_two
 from ovgpu.execution.program import Instruction
 from ovgpu.execution.ranges import marked, pop_range, push_range
 from ovgpu.graph.element_type import Type
-from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.value import Value
-from ovgpu.plugins.cpu.evaluate import evaluate as evaluate_on_host
+from ovgpu.plugins.gpu.boundaries import MAX_PLANS, Boundaries
 from ovgpu.plugins.gpu.context import OutOfDeviceMemory, to_storage
 from ovgpu.plugins.gpu.device import cupy
 from ovgpu.plugins.gpu.encoder import Record
@@ -26,16 +24,12 @@ from ovgpu.plugins.gpu.registry import DeviceTensor
 from ovgpu.plugins.gpu.segment import GpuSegment, plan_gpu_segment
 from ovgpu.plugins.gpu.staging import Replan, Staging
 from ovgpu.plugins.gpu.state import DeviceState
-from ovgpu.plugins.gpu.transfers import Transfers
 from ovgpu.plugins.gpu.variables import variable_of
 from ovgpu.plugins.gpu.views import readers_of
 from ovgpu.plugins.plugin import InferenceCancelled
 
 if TYPE_CHECKING:
     from ovgpu.plugins.gpu.compiled import CompiledGpu
-
-#: Plans kept, and continuations kept per boundary; the least recently used go first.
-MAX_PLANS = 64
 
 _CACHE = "KeyValueCache"
 
@@ -46,7 +40,7 @@ MAX_LAYOUTS = 256
 Results = list[np.ndarray | None]
 
 
-class GpuExecutor(Transfers):
+class GpuExecutor(Boundaries):
     """One job's plans, memory and stream. Used by one inference at a time.
 
     Inputs are host arrays in the host dtypes of their types, or CuPy arrays; ``targets`` holds for each output
@@ -76,6 +70,7 @@ class GpuExecutor(Transfers):
         self._graphs: OrderedDict[int, GpuSegment] = OrderedDict()
         self._inputs = [Staging() for _ in self.program.inputs]
         self._outputs = [Staging() for _ in self.program.outputs]
+        self._count = Staging()
         self._string_inputs = [
             i
             for i, n in enumerate(self.program.inputs)
@@ -160,7 +155,7 @@ class GpuExecutor(Transfers):
     @property
     def staging_bytes(self) -> int:
         """Bytes of pinned host memory."""
-        return sum(s.capacity for s in (*self._inputs, *self._outputs))
+        return sum(s.capacity for s in (*self._inputs, *self._outputs, self._count))
 
     @property
     def state_bytes(self) -> int:
@@ -194,6 +189,7 @@ class GpuExecutor(Transfers):
             self._blocks.clear()
             self._inputs = [Staging() for _ in self.program.inputs]
             self._outputs = [Staging() for _ in self.program.outputs]
+            self._count = Staging()
 
     def _end(self) -> None:
         """The inference has ended, well or badly."""
@@ -226,6 +222,20 @@ class GpuExecutor(Transfers):
             inputs,
             lambda: node.declaration.infer_values([*inputs], node.attributes),
         )
+
+    def counted_outputs(
+        self, instruction: Instruction, values: Mapping[int, Value], count: int | None
+    ) -> Sequence[Value] | None:
+        """Output values of an instruction that selects ``count`` elements, or for None the largest there can be.
+
+        None when it has no lowering that counts them.
+        """
+        kernel = self.compiled.lowering(instruction)
+        if kernel is None or kernel.counted is None:
+            return None
+        inputs = [values[n] for n in instruction.inputs]
+        outputs = kernel.counted(instruction.node, inputs, count)
+        return None if outputs is None else self.memo.unify(instruction.outputs, outputs)
 
     # ---- running ----------------------------------------------------------------------------------------------------
     def run(self, inputs: Sequence[Any], targets: Sequence[Any]) -> Results:
@@ -474,6 +484,7 @@ class GpuExecutor(Transfers):
     def prepare(self) -> None:
         """Plan at the upper bounds: allocates what inferences need, and compiles the kernels.
 
+        Goes on behind boundaries where the device counts, as if all elements were selected.
         Does nothing for a model whose inputs have no upper bounds.
         Raises OutOfDeviceMemory; RuntimeError when the operations do not take all bounds together.
         """
@@ -486,71 +497,11 @@ class GpuExecutor(Transfers):
         with self.context.activate():
             for _ in range(2):  # the second time if memory moved
                 try:
-                    self._plan_root(self._key(inputs, targets), inputs, targets)
+                    segment = self._plan_root(self._key(inputs, targets), inputs, targets)
+                    self._plan_largest(segment)
                     return
                 except Replan:
                     self._drop_plans()
-
-    # ---- boundaries -------------------------------------------------------------------------------------------------
-    def _continue(self, segment: GpuSegment) -> GpuSegment:
-        """The segment after ``segment`` for the data of this run: read back once, then look up or plan."""
-        instruction = self.program.instructions[segment.stop]
-        # Once it is known which inputs decide about shapes, the others stay where they are.
-        read = (
-            instruction.inputs
-            if segment.deciding is None or segment.runs_boundary
-            else segment.deciding
-        )
-        arrays = {
-            n: self._host_array(n, self.tensor(segment, n), self.stream.ptr)
-            for n in dict.fromkeys(read)
-        }
-        if segment.deciding is None:
-            self._classify(segment, instruction, [arrays[n] for n in instruction.inputs])
-        assert segment.deciding is not None
-        key: Any = tuple([(arrays[n].shape, arrays[n].tobytes()) for n in segment.deciding])
-        if segment.runs_boundary:
-            segment.pending[:] = evaluate_on_host(
-                instruction.node, [arrays[n] for n in instruction.inputs]
-            )
-            key = (key, tuple([r.shape for r in segment.pending]))
-        child = segment.children.get(key)
-        if child is None:
-            child = self._plan_child(segment, instruction, arrays)
-            if len(segment.children) >= MAX_PLANS:
-                self._forget(segment.children.pop(next(iter(segment.children))))
-            segment.children[key] = child
-        return child
-
-    def _classify(
-        self, segment: GpuSegment, instruction: Instruction, arrays: Sequence[np.ndarray]
-    ) -> None:
-        """Find out whether shapes after a boundary follow from few values, or the operation must run here."""
-        deciding = deciding_inputs(instruction, segment.values, arrays)
-        segment.deciding, segment.runs_boundary = deciding or (), deciding is None
-
-    def _plan_child(
-        self, segment: GpuSegment, instruction: Instruction, arrays: Mapping[int, np.ndarray]
-    ) -> GpuSegment:
-        values = dict(segment.values)
-        start = segment.stop
-        if segment.runs_boundary:
-            start += 1
-            for number, array in zip(instruction.outputs, segment.pending, strict=True):
-                values[number] = Value(
-                    self.program.tensors[number].value.type, PartialShape.of(array.shape)
-                )
-        else:
-            assert segment.deciding is not None
-            for number in segment.deciding:
-                if self.program.tensors[number].constant is None:
-                    known = arrays[number].astype(values[number].type.host_dtype)
-                    values[number] = Value(values[number].type, PartialShape.of(known.shape), known)
-        child = GpuSegment(segment.depth + 1, start, start, values, dict(segment.tensors))
-        child.assigned = dict(segment.assigned)
-        child.identities = segment.identities
-        child.device_outputs = segment.device_outputs
-        return self._plan(child, segment)
 
 
 def _is_identity(order: Any) -> bool:

@@ -101,6 +101,9 @@ class Lowering:
         outputs: device tensors to fill.
         shared: dictionary that lives as long as the compiled model: the place for prepared weights.
         scratch: address of scratch memory of the size that the lowering's ``scratch`` function asked for.
+        count: for operations with ``counted`` outputs, whose sizes depend on data: address of a 32-bit number that the
+            device stores, how many elements it selected. The outputs have their largest sizes then, and the results
+            lie at their start as dense as if they had their true ones. 0 where the outputs' sizes are known.
     """
 
     node: Node
@@ -108,6 +111,7 @@ class Lowering:
     outputs: Sequence[DeviceTensor]
     shared: dict[str, Any] = field(default_factory=dict)
     scratch: int = 0
+    count: int = 0
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -124,6 +128,9 @@ LowerFunction = Callable[["Encoder", Lowering], None]
 #: Whether a lowering takes these (static) inputs and outputs; otherwise the operation runs on the host.
 Accepts = Callable[[Node, Sequence[Value], Sequence[Value]], bool]
 Scratch = Callable[[Node, Sequence[Value], Sequence[Value]], int]
+#: Outputs of an operation whose sizes depend on data, for static inputs: when it selects so many elements, or for None
+#: the largest there can be. The result is None when the device cannot count them; then the host computes.
+CountedOutputs = Callable[[Node, Sequence[Value], int | None], Sequence[Value] | None]
 #: The outputs of a rearrangement as views of its first input (``strided.place_of``), or None when they are none.
 ViewFunction = Callable[[Lowering], Sequence[np.ndarray] | None]
 #: Whether a lowering takes the tensor with these strides as its input (or output) of this index.
@@ -149,6 +156,8 @@ class DeviceKernel:
     strided_outputs: bool = False
     strides_fit: StridesFit | None = None
     output_fits: StridesFit | None = None
+    #: Where outputs' sizes depend on data, they stay on the device, and only the number of elements is read back.
+    counted: CountedOutputs | None = None
 
     def takes_strided(self, op: Lowering, index: int, tensor: DeviceTensor) -> bool:
         """Whether input ``index`` may be ``tensor``, which is a view with strides."""
@@ -175,6 +184,7 @@ def lowers(
     strided_outputs: bool = False,
     strides_fit: StridesFit | None = None,
     output_fits: StridesFit | None = None,
+    counted: CountedOutputs | None = None,
 ) -> Callable[[LowerFunction], LowerFunction]:
     """Register a lowering function.
 
@@ -190,6 +200,8 @@ def lowers(
         strided_inputs: indices of inputs that may have strides, if ``strides_fit`` says so.
         strided_outputs: whether outputs may have strides, if ``output_fits`` says so.
         strides_fit, output_fits: called with the operation, the index and the tensor.
+        counted: outputs whose sizes depend on data, from the number of selected elements. The lowering is called with
+            the largest outputs and ``op.count``; where inference knows their sizes, it is called with those and none.
     """
 
     def register(function: LowerFunction) -> LowerFunction:
@@ -207,6 +219,7 @@ def lowers(
                 strided_outputs,
                 strides_fit,
                 output_fits,
+                counted,
             )
         return function
 

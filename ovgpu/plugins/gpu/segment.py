@@ -3,6 +3,10 @@
 As on the CPU a plan is a chain of segments that ends where shapes depend on data. What differs: tensors are blocks of
 device memory at fixed addresses or views of them (see views.py), shape arithmetic never reaches the device, and an
 operation without a lowering (or whose lowering does not take its shapes) runs on the host, with its copies.
+
+A boundary is crossed in one of three ways. Its operation has a lowering with counted outputs: it runs on the device, as
+the last one of the segment, with room for the largest outputs, and only their true size is read back. Or shapes follow
+from the elements of few inputs, which are read back. Else the operation runs on the host.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ovgpu.execution.memory import Lifetime, align, next_power_of_two, plan_memory
-from ovgpu.execution.program import Instruction
+from ovgpu.execution.program import LARGEST_PLANNED_TENSOR, Instruction
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.value import Value
@@ -33,10 +37,16 @@ if TYPE_CHECKING:
 #: Values with at most this many elements are shape arithmetic: when known while planning, they are not computed.
 LARGEST_SHAPE_VALUE = 256
 
+#: Bytes of device memory for the number of elements that an operation with counted outputs selects.
+COUNT_BYTES = 256
+
 
 @dataclass
 class GpuSegment:
-    """Records from instruction ``start`` up to (not including) ``stop``, and what follows."""
+    """Records from instruction ``start`` up to (not including) ``stop``, and what follows.
+
+    Where ``counted`` is set they include those of instruction ``stop``, whose outputs have their largest sizes here.
+    """
 
     depth: int
     start: int
@@ -62,6 +72,8 @@ class GpuSegment:
     deciding: tuple[int, ...] | None = None
     pending: list[np.ndarray] = field(default_factory=list)
     runs_boundary: bool = False
+    #: The instruction at the boundary runs on the device; children are found by the number of elements it selects.
+    counted: bool = False
     children: dict[Any, GpuSegment] = field(default_factory=dict)
 
     @property
@@ -106,9 +118,24 @@ class GpuSegmentPlanner:
             outputs = self.executor.infer_outputs(index, segment.values)
             if outputs is None or any(not v.is_static for v in outputs):
                 segment.stop = index
+                segment.counted = self._counts(index)
                 return
             segment.values.update(zip(instruction.outputs, outputs, strict=True))
         segment.stop = self.end
+
+    def _counts(self, index: int) -> bool:
+        """Whether the device runs the instruction at the boundary; its outputs get their largest sizes then."""
+        instruction = self.program.instructions[index]
+        outputs = self.executor.counted_outputs(instruction, self.segment.values, None)
+        if outputs is None:
+            return False
+        for number, value in zip(instruction.outputs, outputs, strict=True):
+            nbytes = self.executor.storage(number).storage_bytes(math.prod(value.upper_sizes or ()))
+            if nbytes > LARGEST_PLANNED_TENSOR:
+                return False
+        self.segment.values.update(zip(instruction.outputs, outputs, strict=True))
+        self._choose_tier(index)
+        return self.tiers[index] is not None
 
     def shape(self, number: int) -> tuple[int, ...]:
         """Sizes of a tensor in this plan."""
@@ -147,8 +174,17 @@ class GpuSegmentPlanner:
         self._place_given()
         for index in range(self.segment.start, self.segment.stop):
             self._place_outputs(index)
+        if self.segment.counted:
+            self._place_counted()
         if self.variables.moved:
             raise Replan
+
+    def _place_counted(self) -> None:
+        """Keep room for the largest outputs of the boundary's instruction, and for its count and scratch memory."""
+        stop = self.segment.stop
+        self.scratch[stop] = COUNT_BYTES + self.scratch.get(stop, 0)
+        for number in self.program.instructions[stop].outputs:
+            self.views.own(number, stop)
 
     def _choose(self, index: int) -> None:
         instruction = self.program.instructions[index]
@@ -157,14 +193,19 @@ class GpuSegmentPlanner:
         if self._is_shape_arithmetic(instruction):
             self.skipped.add(index)
             return
+        self._choose_tier(index)
+        kernel = self.tiers[index]
+        if kernel is not None:
+            for position, number in enumerate(instruction.outputs):
+                self.producers[number] = index, kernel, position
+
+    def _choose_tier(self, index: int) -> None:
+        instruction = self.program.instructions[index]
         values = [self.segment.values[n] for n in (*instruction.inputs, *instruction.outputs)]
         kernel, scratch = self.executor.memo.tier(index, values, lambda: self._tier(instruction))
         self.tiers[index] = kernel
         if scratch:
             self.scratch[index] = scratch
-        if kernel is not None:
-            for position, number in enumerate(instruction.outputs):
-                self.producers[number] = index, kernel, position
 
     def _drop_unread(self, index: int) -> None:
         """Leave an instruction out when only shapes are taken from its results, which are known."""
@@ -351,12 +392,16 @@ class GpuSegmentPlanner:
             executor.encode_pending(encoder, self.parent, boundary, targets)
         for index in range(segment.start, segment.stop):
             self._encode_instruction(encoder, index, scratch.get(index, 0))
+        if segment.counted:
+            count = scratch[segment.stop]
+            self._encode_instruction(encoder, segment.stop, count + COUNT_BYTES, count)
+            executor.encode_count(encoder, count)
         if segment.stop == self.end:
             encoder.begin(-1, "outputs")
             executor.encode_outputs(encoder, segment)
         segment.records = encoder.records
 
-    def _encode_instruction(self, encoder: Any, index: int, scratch: int) -> None:
+    def _encode_instruction(self, encoder: Any, index: int, scratch: int, count: int = 0) -> None:
         segment, executor = self.segment, self.executor
         instruction = self.program.instructions[index]
         if index in self.unread:
@@ -375,15 +420,17 @@ class GpuSegmentPlanner:
             kernel = self.tiers[index]
             if kernel is None:
                 executor.encode_host(encoder, instruction, inputs, outputs)
-            elif any(t.size for t in outputs) and not self.views.shown.issuperset(
-                instruction.outputs
+            elif count or (
+                any(t.size for t in outputs)
+                and not self.views.shown.issuperset(instruction.outputs)
             ):
                 places = tuple([(t.address, t.strides) for t in (*inputs, *outputs)])
                 values = [segment.values[n] for n in (*instruction.inputs, *instruction.outputs)]
-                lowering = Lowering(instruction.node, inputs, outputs, instruction.shared, scratch)
+                shared = instruction.shared
+                lowering = Lowering(instruction.node, inputs, outputs, shared, scratch, count)
                 executor.memo.encode(
                     index,
-                    (scratch, places),
+                    (scratch, count, places),
                     values,
                     encoder,
                     partial(kernel.lower, encoder, lowering),

@@ -53,6 +53,8 @@ class Transfers:
     strings: dict[int, np.ndarray]
     _inputs: list[Staging]
     _outputs: list[Staging]
+    #: Where counts arrive on the host, one at a time: the segments of an inference follow each other.
+    _count: Staging
 
     def storage(self, number: int) -> Type:
         """Element type of a tensor in device memory."""
@@ -184,6 +186,11 @@ class Transfers:
                 self._upload(number, tensor, array, stream)
 
         encoder.host("upload", upload)
+
+    def encode_count(self, encoder: Encoder, address: int) -> None:
+        """Copy the number of selected elements to the host."""
+        target = self._count.reserve(4, None)
+        encoder.enqueue("count", partial(copy_async, target, address, 4, DEVICE_TO_HOST))
 
     # ---- operations on the host -------------------------------------------------------------------------------------
     def encode_host(

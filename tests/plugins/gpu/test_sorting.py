@@ -1,4 +1,4 @@
-"""TopK, Bucketize and SearchSorted on the device."""
+"""TopK, NonZero, Bucketize and SearchSorted on the device."""
 
 from __future__ import annotations
 
@@ -110,3 +110,41 @@ def test_searches(dtype):
         rows = np.sort(values((3, 2, 7), dtype, 2), -1)
         compare("SearchSorted", [rows, values((3, 2, 11), dtype)], "opset15", right_mode=right)
     compare("Bucketize", [values((4,), dtype), edges[:0]], "opset3", with_right_bound=True)
+
+
+def non_zero(x, precision=Type.f32, kind=Type.i64):
+    compare("NonZero", [x], "opset3", precision, output_type=kind)
+
+
+@pytest.mark.gpu_sim
+@pytest.mark.parametrize("dtype", [*DTYPES, np.bool_, np.uint16, np.uint64])
+def test_non_zero(dtype):
+    precision = Type.f16 if dtype is np.float16 else Type.f32
+    rng = np.random.default_rng(3)
+    for shape in ((), (1,), (7,), (4097,), (3, 50, 40), (2, 3, 1, 5), (5, 1, 2, 1, 3, 2)):
+        for share in (0, 0.1, 0.6, 1):
+            x = np.where(rng.random(shape) < share, rng.integers(1, 100, shape), 0).astype(dtype)
+            non_zero(x, precision, Type.i32 if len(shape) % 2 else Type.i64)
+    non_zero(np.zeros((2, 0, 3), dtype), precision)
+
+
+@pytest.mark.gpu_sim
+def test_non_zero_is_decided_by_bits():
+    non_zero(np.array([0.0, -0.0, np.nan, np.inf, 1e-45, -1e-40], np.float32))
+    non_zero(np.array([0.0, -0.0, np.nan, 5e-324], np.float64))
+    non_zero(np.array([0.0, -0.0, np.nan, 6e-8], np.float16), Type.f16)
+
+
+@pytest.mark.gpu_sim
+def test_non_zero_of_many_parts():
+    """More parts than a block sums at once, more elements than one launch has threads."""
+    x = (np.random.default_rng(4).random((1100, 4100)) < 0.01).astype(np.uint8)
+    non_zero(x)
+
+
+@pytest.mark.gpu_sim(check=True)
+@pytest.mark.parametrize("dtype", [np.bool_, np.float32, np.int64])
+def test_non_zero_in_check_mode(dtype):
+    for size in (5, 4096, 9001):
+        non_zero(values((size,), dtype) // 8)
+    non_zero(values((3, 7, 11), dtype))

@@ -1,4 +1,4 @@
-"""TopK, Bucketize and SearchSorted."""
+"""TopK, NonZero, Bucketize and SearchSorted."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import numpy as np
 from ovgpu.execution.memory import next_power_of_two
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.node import Node
+from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.value import Value
 from ovgpu.plugins.gpu.codegen import STORAGE_NAMES
-from ovgpu.plugins.gpu.encoder import THREADS, Encoder, blocks_for
+from ovgpu.plugins.gpu.encoder import LARGEST_GRID, THREADS, Encoder, blocks_for
 from ovgpu.plugins.gpu.lower.gather_scatter import (
     INDEX_NAMES,
+    PLACE_RANK,
     Argument,
     divisor_argument,
     element_source,
@@ -134,6 +136,75 @@ def _encode_sort(
     results = [values.pointer, indices.pointer, source.pointer, keys]
     arguments = [*results, np.uint32(padded), divisor_argument(k), t]
     encoder.launch(text, "topk_write", blocks_for(rows * k), THREADS, arguments)
+
+
+# ---- elements other than 0
+#: Neighbours that a thread looks at (``kernels/nonzero.cu``).
+_PER_THREAD = 16
+
+_NONZERO = np.dtype(
+    [
+        ("count", "u4"),
+        ("parts", "u4"),
+        ("rank", "u4"),
+        ("vector", "u4"),
+        ("dims", DIVISOR, (PLACE_RANK,)),
+    ],
+    align=True,
+)
+
+
+def encode_sums(encoder: Encoder, text: str, counts: int, parts: int, total: int) -> None:
+    """Turn the counts of so many parts into the sums before them, and store the sum of all at ``total`` (0: nowhere).
+
+    The counts are followed by room for their sum. ``text`` includes ``kernels/selection.cuh``.
+    """
+    threads = 1024 if parts > THREADS else THREADS
+    arguments = [np.uint64(counts), np.uint32(parts), np.uint64(total)]
+    encoder.launch(text, "selected_before", 1, threads, arguments)
+
+
+def _parts(size: int) -> int:
+    return -(-size // (THREADS * _PER_THREAD))
+
+
+def _nonzero_fits(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
+    shape = sizes_of(inputs[0])
+    return (
+        inputs[0].type in STORAGE_NAMES
+        and outputs[0].type in INDEX_NAMES
+        and len(shape) <= PLACE_RANK
+        and math.prod(shape) <= LARGEST_COUNT
+    )
+
+
+def _nonzero_scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> int:
+    return 4 * (_parts(math.prod(sizes_of(inputs[0]))) + 1)
+
+
+def _nonzero_outputs(node: Node, inputs: Sequence[Value], count: int | None) -> Sequence[Value]:
+    """Coordinates for every axis; a scalar has one."""
+    shape = sizes_of(inputs[0])
+    found = math.prod(shape) if count is None else count
+    return [Value(node.attributes["output_type"], PartialShape.of([max(len(shape), 1), found]))]
+
+
+@lowers("NonZero", accepts=_nonzero_fits, scratch=_nonzero_scratch, counted=_nonzero_outputs)
+def non_zero(encoder: Encoder, op: Lowering) -> None:
+    """Count in parts, sum the counts, write the coordinates of each part behind those of the parts before."""
+    x, out = op.input(0), op.outputs[0]
+    shape = x.shape or (1,)
+    n = np.zeros(1, _NONZERO)
+    n["count"], n["parts"], n["rank"] = x.size, _parts(x.size), len(shape)
+    n["vector"] = x.address % 16 == 0
+    for axis, size in enumerate(shape):
+        n["dims"][0, axis] = divisor(size)
+    counts = np.uint64(op.scratch)
+    text = element_source("nonzero.cu", x.storage, out.type)
+    grid = min(_parts(x.size), LARGEST_GRID)
+    encoder.launch(text, "nonzero_count", grid, THREADS, [counts, x.pointer, n])
+    encode_sums(encoder, text, op.scratch, _parts(x.size), op.count)
+    encoder.launch(text, "nonzero_write", grid, THREADS, [out.pointer, x.pointer, counts, n])
 
 
 # ---- searching

@@ -1,0 +1,145 @@
+"""What follows a segment whose end is a boundary: found, or planned, once the data of this run has been looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ovgpu.execution.boundaries import deciding_inputs
+from ovgpu.execution.program import Instruction
+from ovgpu.graph.partial_shape import PartialShape
+from ovgpu.graph.value import Value
+from ovgpu.plugins.cpu.evaluate import evaluate as evaluate_on_host
+from ovgpu.plugins.gpu.segment import GpuSegment
+from ovgpu.plugins.gpu.transfers import Transfers
+
+#: Plans kept, and continuations kept per boundary; the oldest go first.
+MAX_PLANS = 64
+
+
+class Boundaries(Transfers):
+    """Going on behind a boundary, for :class:`~ovgpu.plugins.gpu.executor.GpuExecutor`."""
+
+    def counted_outputs(
+        self, instruction: Instruction, values: Mapping[int, Value], count: int | None
+    ) -> Sequence[Value] | None:
+        """Output values of an instruction that selects ``count`` elements."""
+        raise NotImplementedError
+
+    def _plan(self, segment: GpuSegment, parent: GpuSegment | None) -> GpuSegment:
+        raise NotImplementedError
+
+    def _forget(self, segment: GpuSegment) -> None:
+        raise NotImplementedError
+
+    def _continue(self, segment: GpuSegment) -> GpuSegment:
+        """The segment after ``segment`` for the data of this run: read back once, then look up or plan."""
+        if segment.counted:
+            return self._continue_counted(segment)
+        instruction = self.program.instructions[segment.stop]
+        # Once it is known which inputs decide about shapes, the others stay where they are.
+        read = (
+            instruction.inputs
+            if segment.deciding is None or segment.runs_boundary
+            else segment.deciding
+        )
+        arrays = {
+            n: self._host_array(n, self.tensor(segment, n), self.stream.ptr)
+            for n in dict.fromkeys(read)
+        }
+        if segment.deciding is None:
+            self._classify(segment, instruction, [arrays[n] for n in instruction.inputs])
+        assert segment.deciding is not None
+        key: Any = tuple([(arrays[n].shape, arrays[n].tobytes()) for n in segment.deciding])
+        if segment.runs_boundary:
+            segment.pending[:] = evaluate_on_host(
+                instruction.node, [arrays[n] for n in instruction.inputs]
+            )
+            key = (key, tuple([r.shape for r in segment.pending]))
+        child = segment.children.get(key)
+        if child is None:
+            child = self._plan_child(segment, instruction, arrays)
+            self._remember(segment, key, child)
+        return child
+
+    def _remember(self, segment: GpuSegment, key: Any, child: GpuSegment) -> None:
+        if len(segment.children) >= MAX_PLANS:
+            self._forget(segment.children.pop(next(iter(segment.children))))
+        segment.children[key] = child
+
+    def _classify(
+        self, segment: GpuSegment, instruction: Instruction, arrays: Sequence[np.ndarray]
+    ) -> None:
+        """Find out whether shapes after a boundary follow from few values, or the operation must run here."""
+        deciding = deciding_inputs(instruction, segment.values, arrays)
+        segment.deciding, segment.runs_boundary = deciding or (), deciding is None
+
+    def _plan_child(
+        self, segment: GpuSegment, instruction: Instruction, arrays: Mapping[int, np.ndarray]
+    ) -> GpuSegment:
+        values = dict(segment.values)
+        start = segment.stop
+        if segment.runs_boundary:
+            start += 1
+            for number, array in zip(instruction.outputs, segment.pending, strict=True):
+                values[number] = Value(
+                    self.program.tensors[number].value.type, PartialShape.of(array.shape)
+                )
+        else:
+            assert segment.deciding is not None
+            for number in segment.deciding:
+                if self.program.tensors[number].constant is None:
+                    known = arrays[number].astype(values[number].type.host_dtype)
+                    values[number] = Value(values[number].type, PartialShape.of(known.shape), known)
+        return self._plan(_following(segment, start, values), segment)
+
+    # ---- counted on the device --------------------------------------------------------------------------------------
+    def _continue_counted(self, segment: GpuSegment) -> GpuSegment:
+        """The segment after one whose last operation has counted its results, which stay where they are."""
+        self.stream.synchronize()
+        count = int(self._count.view(4).view(np.uint32)[0])
+        child = segment.children.get(count)
+        if child is None:
+            child = self._plan_counted(segment, count)
+            self._remember(segment, count, child)
+        return child
+
+    def _plan_counted(self, segment: GpuSegment, count: int | None) -> GpuSegment:
+        """Plan what follows when the device counted so many; None: as many as there can be."""
+        instruction = self.program.instructions[segment.stop]
+        outputs = self.counted_outputs(instruction, segment.values, count)
+        assert outputs is not None
+        values = dict(segment.values)
+        values.update(zip(instruction.outputs, outputs, strict=True))
+        child = _following(segment, segment.stop + 1, values)
+        for number, value in zip(instruction.outputs, outputs, strict=True):
+            shape = value.shape.static_tuple()
+            assert shape is not None
+            largest = segment.tensors[number]
+            made = replace(largest, shape=shape, known=value.known)
+            if made.nbytes > largest.nbytes:
+                raise RuntimeError(
+                    f"'{instruction.name}' counted {count} results, more than {largest.shape} holds"
+                )
+            child.tensors[number] = made
+        return self._plan(child, segment)
+
+    def _plan_largest(self, segment: GpuSegment) -> None:
+        """Plan what follows boundaries where the device counts, at the most it can count, where that has bounds."""
+        while segment.counted:
+            outputs = self.program.instructions[segment.stop].outputs
+            if any(self.program.tensors[n].bound is None for n in outputs):
+                return
+            segment = self._plan_counted(segment, None)
+
+
+def _following(segment: GpuSegment, start: int, values: dict[int, Value]) -> GpuSegment:
+    """An unplanned segment behind ``segment`` that begins at instruction ``start``."""
+    child = GpuSegment(segment.depth + 1, start, start, values, dict(segment.tensors))
+    child.assigned = dict(segment.assigned)
+    child.identities = segment.identities
+    child.device_outputs = segment.device_outputs
+    return child
