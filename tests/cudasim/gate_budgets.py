@@ -200,6 +200,18 @@ FILES: dict[str, KernelFile] = {
             "selected_before": Budget(40),
         },
     ),
+    "nms.cu": KernelFile(
+        together(
+            elements("nms.cu", "float", "half_t"),
+            elements("nms.cu", "float", "half_t", macros=["SOFT"]),
+        ),
+        {
+            "nms_corners": Budget(40, stores_16=1),
+            "nms_select": Budget(56, loads_16=1),
+            "nms_write": Budget(40),
+            "selected_before": Budget(40),
+        },
+    ),
     "search.cu": KernelFile(
         elements("search.cu", "float", "half_t", "long long"), {"search_sorted": Budget(40)}
     ),

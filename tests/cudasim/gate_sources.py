@@ -110,9 +110,10 @@ def conversions() -> Sequence[str]:
     return [at_once(kernel(source, target) for source, target in pairs)]
 
 
-def elements(file: str, *names: str) -> Texts:
-    """A file once for each type of elements, by the names of ``kernels/types.cuh``."""
-    return with_macros(file, *[{"ELEMENT": name, "INDEX": "long long"} for name in names])
+def elements(file: str, *names: str, macros: Sequence[str] = ()) -> Texts:
+    """A file once for each type of elements, by the names of ``kernels/types.cuh``, with some macros set."""
+    more: dict[str, str | int] = dict.fromkeys(macros, 1)
+    return with_macros(file, *[{"ELEMENT": n, "INDEX": "long long", **more} for n in names])
 
 
 def words(file: str) -> Texts:

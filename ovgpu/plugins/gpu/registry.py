@@ -36,6 +36,7 @@ FAMILIES = (
     "recurrent",
     "image",
     "sorting",
+    "nms",
     "quantization",
     "state",
 )
