@@ -136,11 +136,11 @@ __device__ __forceinline__ Score lowered(Score score, float overlap, float limit
 
 // counts: selected boxes of each row. kept, kept_scores: [rows, room], those boxes and their scores in the order of selection.
 // candidates, values: [rows, boxes], room for the boxes that may still be selected and their scores.
-extern "C" __global__ void __launch_bounds__(256, 4)
+extern "C" __global__ void __launch_bounds__(512, 2)
     nms_select(unsigned* counts, unsigned* kept, float* kept_scores, unsigned* candidates, Score* values,
                const float4* __restrict__ corners, const ELEMENT* __restrict__ scores, const Suppression s) {
   __shared__ unsigned sums[32];
-  __shared__ Best bests[2][8];
+  __shared__ Best bests[2][16];
   const float limit = s.overlap.get(), least = s.score.get(), sigma = s.sigma.get();
   const unsigned most = s.most();
   for (unsigned row = blockIdx.x; row < s.rows; row += gridDim.x) {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from ovgpu.plugins.cpu.evaluate import evaluate as evaluate_on_host
 from ovgpu.plugins.gpu.segment import GpuSegment
 from ovgpu.plugins.gpu.transfers import Transfers
 
-#: Plans kept, and continuations kept per boundary; the oldest go first.
+#: Plans kept, and continuations kept per boundary; the least recently used go first.
 MAX_PLANS = 64
 
 
@@ -59,16 +59,18 @@ class Boundaries(Transfers):
                 instruction.node, [arrays[n] for n in instruction.inputs]
             )
             key = (key, tuple([r.shape for r in segment.pending]))
-        child = segment.children.get(key)
-        if child is None:
-            child = self._plan_child(segment, instruction, arrays)
-            self._remember(segment, key, child)
-        return child
+        return self._find(segment, key, lambda: self._plan_child(segment, instruction, arrays))
 
-    def _remember(self, segment: GpuSegment, key: Any, child: GpuSegment) -> None:
-        if len(segment.children) >= MAX_PLANS:
-            self._forget(segment.children.pop(next(iter(segment.children))))
-        segment.children[key] = child
+    def _find(self, segment: GpuSegment, key: Any, plan: Callable[[], GpuSegment]) -> GpuSegment:
+        """The continuation that was planned for ``key``, or what ``plan`` returns."""
+        children = segment.children
+        child = children.pop(key, None)
+        if child is None:
+            child = plan()
+            if len(children) >= MAX_PLANS:
+                self._forget(children.pop(next(iter(children))))
+        children[key] = child  # the last one is the one last used
+        return child
 
     def _classify(
         self, segment: GpuSegment, instruction: Instruction, arrays: Sequence[np.ndarray]
@@ -101,11 +103,7 @@ class Boundaries(Transfers):
         """The segment after one whose last operation has counted its results, which stay where they are."""
         self.stream.synchronize()
         count = int(self._count.view(4).view(np.uint32)[0])
-        child = segment.children.get(count)
-        if child is None:
-            child = self._plan_counted(segment, count)
-            self._remember(segment, count, child)
-        return child
+        return self._find(segment, count, lambda: self._plan_counted(segment, count))
 
     def _plan_counted(self, segment: GpuSegment, count: int | None) -> GpuSegment:
         """Plan what follows when the device counted so many; None: as many as there can be."""

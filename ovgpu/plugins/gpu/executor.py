@@ -513,5 +513,5 @@ def _is_identity(order: Any) -> bool:
 
 def _tree(segment: GpuSegment) -> Iterator[GpuSegment]:
     yield segment
-    for child in segment.children.values():
+    for child in list(segment.children.values()):
         yield from _tree(child)

@@ -84,6 +84,15 @@ def test_unknown_sizes_of_everything():
     check(selected_boxes(-1, -1, -1), cases)
 
 
+def test_profile_names_the_device():
+    compiled = check(selected_boxes(), [detections(1, 2, 30)], PERF_COUNT=True)
+    request = compiled.create_infer_request()
+    request.infer(detections(1, 2, 30))
+    (info,) = [i for i in request.profiling_info if i.node_type == "NonMaxSuppression"]
+    assert info.exec_type == "cuda_f32"
+    assert info.real_time.total_seconds() > 0
+
+
 def test_nothing_selected():
     boxes, scores = detections(1, 2, 30)
     check(selected_boxes(), [[boxes, scores * 0], [boxes, scores], [boxes[:, :1], scores[..., :1]]])

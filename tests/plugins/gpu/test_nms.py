@@ -179,6 +179,7 @@ def test_many_boxes():
     values[0, 1] = 0
     suppress(boxes(1, 700), values, 600, overlap=0.9, least=-1)
     suppress(boxes(1, 700), values, 50)
+    suppress(boxes(1, 3000), scores(1, 2, 3000), 20)
 
 
 @pytest.mark.gpu_sim(check=True, arch=[80, 90])

@@ -19,6 +19,9 @@ from ovgpu.plugins.gpu.lower.sorting import encode_sums
 from ovgpu.plugins.gpu.registry import Lowering, lowers
 from ovgpu.plugins.gpu.strided import DIVISOR, LARGEST_COUNT, divisor
 
+#: Threads of a block that selects boxes.
+_MOST_THREADS = 512
+
 #: Versions with a fixed number of rows, unused ones filled with -1; the others say how many they found.
 _FIXED_VERSIONS = ("opset1", "opset3", "opset4")
 
@@ -182,7 +185,7 @@ def _encode(encoder: Encoder, op: Lowering) -> None:
     arguments = [at["corners"], boxes.pointer, *options]
     encoder.launch(text, "nms_corners", blocks_for(count), THREADS, arguments)
     # A thread has several candidates rather than none, since all threads meet for each selected box.
-    threads = min(THREADS, max(32, next_power_of_two(sizes.boxes) // 4))
+    threads = min(_MOST_THREADS, max(32, next_power_of_two(sizes.boxes) // 4))
     places = [at[name] for name in ("counts", "kept", "scores", "candidates", "values", "corners")]
     grid = min(sizes.rows, LARGEST_GRID)
     encoder.launch(text, "nms_select", grid, threads, [*places, scores.pointer, s])
