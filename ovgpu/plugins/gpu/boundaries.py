@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,21 @@ from ovgpu.execution.program import Instruction
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.value import Value
 from ovgpu.plugins.cpu.evaluate import evaluate as evaluate_on_host
-from ovgpu.plugins.gpu.segment import GpuSegment
+from ovgpu.plugins.gpu.segment import LARGEST_SHAPE_VALUE, GpuSegment
 from ovgpu.plugins.gpu.transfers import Transfers
 
 #: Plans kept, and continuations kept per boundary; the least recently used go first.
 MAX_PLANS = 64
+
+
+class _Fetched(dict[int, np.ndarray]):
+    """Arrays by the number of their tensor, read when they are asked for."""
+
+    def __init__(self, fetch: Callable[[int], np.ndarray]) -> None:
+        self._fetch = fetch
+
+    def __missing__(self, number: int) -> np.ndarray:
+        return self.setdefault(number, self._fetch(number))
 
 
 class Boundaries(Transfers):
@@ -40,18 +51,10 @@ class Boundaries(Transfers):
         if segment.counted:
             return self._continue_counted(segment)
         instruction = self.program.instructions[segment.stop]
-        # Once it is known which inputs decide about shapes, the others stay where they are.
-        read = (
-            instruction.inputs
-            if segment.deciding is None or segment.runs_boundary
-            else segment.deciding
-        )
-        arrays = {
-            n: self._host_array(n, self.tensor(segment, n), self.stream.ptr)
-            for n in dict.fromkeys(read)
-        }
+        # Only what decides about shapes is read, all else stays where it is.
+        arrays = _Fetched(lambda n: self._host_array(n, self.tensor(segment, n), self.stream.ptr))
         if segment.deciding is None:
-            self._classify(segment, instruction, [arrays[n] for n in instruction.inputs])
+            self._classify(segment, instruction, arrays)
         assert segment.deciding is not None
         key: Any = tuple([(arrays[n].shape, arrays[n].tobytes()) for n in segment.deciding])
         if segment.runs_boundary:
@@ -73,19 +76,20 @@ class Boundaries(Transfers):
         return child
 
     def _classify(
-        self, segment: GpuSegment, instruction: Instruction, arrays: Sequence[np.ndarray]
+        self, segment: GpuSegment, instruction: Instruction, arrays: Mapping[int, np.ndarray]
     ) -> None:
         """Find out whether shapes after a boundary follow from few values, or the operation must run here."""
-        deciding = deciding_inputs(instruction, segment.values, arrays)
+        data = [partial(arrays.__getitem__, n) for n in instruction.inputs]
+        deciding = deciding_inputs(instruction, segment.values, data)
         segment.deciding, segment.runs_boundary = deciding or (), deciding is None
 
     def _plan_child(
         self, segment: GpuSegment, instruction: Instruction, arrays: Mapping[int, np.ndarray]
     ) -> GpuSegment:
-        values = dict(segment.values)
-        start = segment.stop
+        child = _following(segment, segment.stop)
+        values = child.values
         if segment.runs_boundary:
-            start += 1
+            child.start = child.stop = segment.stop + 1
             for number, array in zip(instruction.outputs, segment.pending, strict=True):
                 values[number] = Value(
                     self.program.tensors[number].value.type, PartialShape.of(array.shape)
@@ -96,7 +100,10 @@ class Boundaries(Transfers):
                 if self.program.tensors[number].constant is None:
                     known = arrays[number].astype(values[number].type.host_dtype)
                     values[number] = Value(values[number].type, PartialShape.of(known.shape), known)
-        return self._plan(_following(segment, start, values), segment)
+                    if known.size <= LARGEST_SHAPE_VALUE:
+                        # Lowerings see the same as the planner, which chooses them and their scratch memory.
+                        child.tensors[number] = replace(segment.tensors[number], known=known)
+        return self._plan(child, segment)
 
     # ---- counted on the device --------------------------------------------------------------------------------------
     def _continue_counted(self, segment: GpuSegment) -> GpuSegment:
@@ -110,9 +117,8 @@ class Boundaries(Transfers):
         instruction = self.program.instructions[segment.stop]
         outputs = self.counted_outputs(instruction, segment.values, count)
         assert outputs is not None
-        values = dict(segment.values)
-        values.update(zip(instruction.outputs, outputs, strict=True))
-        child = _following(segment, segment.stop + 1, values)
+        child = _following(segment, segment.stop + 1)
+        child.values.update(zip(instruction.outputs, outputs, strict=True))
         for number, value in zip(instruction.outputs, outputs, strict=True):
             shape = value.shape.static_tuple()
             assert shape is not None
@@ -134,9 +140,10 @@ class Boundaries(Transfers):
             segment = self._plan_counted(segment, None)
 
 
-def _following(segment: GpuSegment, start: int, values: dict[int, Value]) -> GpuSegment:
+def _following(segment: GpuSegment, start: int) -> GpuSegment:
     """An unplanned segment behind ``segment`` that begins at instruction ``start``."""
-    child = GpuSegment(segment.depth + 1, start, start, values, dict(segment.tensors))
+    tensors = dict(segment.tensors)
+    child = GpuSegment(segment.depth + 1, start, start, dict(segment.values), tensors)
     child.assigned = dict(segment.assigned)
     child.identities = segment.identities
     child.device_outputs = segment.device_outputs

@@ -166,6 +166,23 @@ def test_data_stays_on_the_device(cudasim):
     assert grown["synchronizes"] == 2
 
 
+def test_only_what_decides_is_read(cudasim):
+    """The number of rows of the first versions follows from an input: 8 bytes, the first time too."""
+    boxes, scores = parameter([1, 500, 4]), parameter([1, 2, 500])
+    limit = parameter([], np.int64)
+    numbers = [ops.constant(np.float32(n)) for n in (0.4, 0.1)]
+    made = opset3.non_max_suppression(boxes, scores, limit, *numbers)
+    model = ov.Model([made], [boxes, scores, limit], "limit")
+    compiled = compile_gpu(model)
+    request = compiled.create_infer_request()
+    values = [*detections(1, 2, 500), np.int64(9)]
+    with cudasim.counting() as grown:
+        actual = request.infer(values)
+    assert_same(actual, cpu_request(model).infer(values))
+    assert grown["bytes_d2h"] == 8 + actual[0].nbytes
+    assert host_operations(compiled) == []
+
+
 def test_known_counts_cost_two_graphs(cudasim):
     request = compile_gpu(found()).create_infer_request()
     values = [np.array([1, -1, 2, 3, -4], np.float32)]

@@ -59,6 +59,16 @@ def test_results_that_nothing_reads():
         assert_same(request.infer(values), reference.infer(values))
 
 
+def test_axes_from_an_input():
+    """What was read at a boundary is known to the operations behind it."""
+    x, axes = parameter([-1, 3, 4]), parameter([1], np.int64, "axes")
+    model = ov.Model([ops.reduce_sum(ops.relu(x), axes, False)], [x, axes], "axes")
+    request, reference = compile_gpu(model).create_infer_request(), cpu_request(model)
+    for axis in (0, 1, 2, 1):
+        values = [reals(5, 3, 4), np.array([axis])]
+        assert_same(request.infer(values), reference.infer(values))
+
+
 def test_states_are_read_set_and_reset():
     model = appended()
     expected, actual = cpu_request(model), compile_gpu(model).create_infer_request()
