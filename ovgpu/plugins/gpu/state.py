@@ -224,7 +224,7 @@ class DeviceState(State):
 
 
 def _copy(target: int, source: int, nbytes: int, kind: int) -> None:
-    """Copy and wait: one within the device, or to it, may go on after the call, and jobs' streams do not wait for it."""
+    """Copy and wait: one within the device, or to it, may go on after the call, and streams do not wait for it."""
     if nbytes:
         runtime = cupy().cuda.runtime
         runtime.memcpy(target, source, nbytes, kind)
