@@ -199,7 +199,7 @@ struct PackedTile {
     const int first_row = blockIdx.x % down * EDGE, first_column = blockIdx.x / down * EDGE;                                  \
     StridedTile<EDGE, DEPTH, THREADS> tile_a = {{data, s.k, 1, s.m, s.k, s.data_vector}, first_row};                          \
     PackedTile<EDGE, DEPTH, THREADS> tile_b = {weights, scales, zeros, s, decode, first_column};                              \
-    StoreResults store = {out, nullptr, bias, residual, 0, 1, s.out_vector, s.m, s.n, first_row, first_column};               \
+    StoreResults store = {out, bias, residual, 0, 1, s.out_vector, s.m, s.n, first_row, first_column};                        \
     tile_product<EDGE, EDGE, DEPTH, EACH, EACH>(0, s.k, tile_a, tile_b, store);                                               \
   }
 COMPRESSED_TILES(64, 4)

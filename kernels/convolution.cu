@@ -84,7 +84,6 @@ struct WindowTile {
 
 struct StoreChannels {
   Element* out;
-  Accumulator* partial;
   const Element *bias, *residual;
   const ConvolutionShape& s;
   int group, first_row, first_column;
@@ -94,13 +93,13 @@ struct StoreChannels {
     column += first_column;
     if (row >= s.group_rows || column >= s.columns) return;
     const int channel = group * s.group_rows + row;
-    const Accumulator summand = bias && !partial ? widen(bias[channel]) : Accumulator(0);
+    const Accumulator summand = bias ? widen(bias[channel]) : Accumulator(0);
     unsigned place;
     long long n = s.by_windows.split(column, place);
     long long at = (n * s.groups * s.group_rows + channel) * s.windows + place;
     Accumulator results[4];
 #if defined(WITH_RESIDUAL)
-    if (!partial && s.out_vector && column + 4 <= s.columns) {
+    if (s.out_vector && column + 4 <= s.columns) {
       load_four(residual + at, results);
 #pragma unroll
       for (int j = 0; j < 4; j++) results[j] = ACTIVATE((sums[j] + summand + results[j]));
@@ -109,8 +108,8 @@ struct StoreChannels {
     }
 #endif
 #pragma unroll
-    for (int j = 0; j < 4; j++) results[j] = partial ? sums[j] : ACTIVATE((sums[j] + summand));
-    if (!partial && s.out_vector && column + 4 <= s.columns) {
+    for (int j = 0; j < 4; j++) results[j] = ACTIVATE((sums[j] + summand));
+    if (s.out_vector && column + 4 <= s.columns) {
       store_four(out + at, results);
       return;
     }
@@ -121,11 +120,10 @@ struct StoreChannels {
         place = 0;
         at += static_cast<long long>(s.groups * s.group_rows - 1) * s.windows;
       }
-      if (partial) partial[at] = sums[j];
 #if defined(WITH_RESIDUAL)
-      else out[at] = narrow(ACTIVATE((sums[j] + summand + widen(residual[at]))));
+      out[at] = narrow(ACTIVATE((sums[j] + summand + widen(residual[at]))));
 #else
-      else out[at] = narrow(results[j]);
+      out[at] = narrow(results[j]);
 #endif
       place++;
       at++;
@@ -135,21 +133,22 @@ struct StoreChannels {
 
 template <class Tiles>
 __device__ __forceinline__ void convolution_tiles(const Element* data, const Element* filters, const Element* bias,
-                                                  const Element* residual, Element* out, Accumulator* partials, const ConvolutionShape& s) {
+                                                  const Element* residual, Element* out, Accumulator* partials,
+                                                  unsigned* tickets, const ConvolutionShape& s) {
   constexpr int ROWS = Tiles::EDGE, COLUMNS = Tiles::EDGE, DEPTH = Tiles::DEPTH, THREADS = Tiles::THREADS;
   const int down = (s.group_rows + ROWS - 1) / ROWS;
   // Tiles of the same windows follow each other: the gathered data is still in the cache.
   const int first_row = blockIdx.x % down * ROWS, first_column = blockIdx.x / down * COLUMNS;
   const int first_k = blockIdx.y * s.slice_depth, end_k = min(s.depth, first_k + s.slice_depth);
-  const long long results = static_cast<long long>(s.groups) * s.group_rows * s.columns;
   for (int group = blockIdx.z; group < s.groups; group += gridDim.z) {
     const Element* weights = filters + static_cast<long long>(group) * s.group_rows * s.depth;
     const Element* channels = data + static_cast<long long>(group) * s.group_channels * s.in[0] * s.in[1] * s.in[2];
     typename Tiles::OperandTile tile_a = {{weights, s.depth, 1, s.group_rows, end_k, s.filters_vector}, first_row};
     WindowTile<COLUMNS, DEPTH, THREADS> tile_b(channels, s, first_column, end_k);
-    StoreChannels store = {out,   s.slices > 1 ? partials + blockIdx.y * results : nullptr, bias, residual, s,
-                           group, first_row, first_column};
-    Tiles::multiply(first_k, end_k, tile_a, tile_b, store);
+    StoreChannels store = {out, bias, residual, s, group, first_row, first_column};
+    const int tiles = gridDim.x, slice = blockIdx.y, tile = blockIdx.x;
+    Slices slices = {partials, tickets, s.slices, slice, tiles * s.groups, tiles * group + tile};
+    Tiles::multiply(first_k, end_k, tile_a, tile_b, store, slices);
   }
 }
 
@@ -157,8 +156,8 @@ __device__ __forceinline__ void convolution_tiles(const Element* data, const Ele
 #define CONVOLUTION_TILES(NAME, TILES)                                                                                       \
   extern "C" __global__ void __launch_bounds__(TILES::THREADS, 1)                                                              \
       NAME(const Element* data, const Element* filters, const Element* bias, const Element* residual, Element* out,          \
-           Accumulator* partials, ConvolutionShape s) {                                                                      \
-    convolution_tiles<TILES>(data, filters, bias, residual, out, partials, s);                                               \
+           Accumulator* partials, unsigned* tickets, ConvolutionShape s) {                                                   \
+    convolution_tiles<TILES>(data, filters, bias, residual, out, partials, tickets, s);                                      \
   }
 CONVOLUTION_TILES(convolution_128x128, Tiles128)
 CONVOLUTION_TILES(convolution_64x64, Tiles64)
@@ -167,18 +166,6 @@ CONVOLUTION_TILES(convolution_32x32, Tiles32)
 CONVOLUTION_TILES(convolution_tensor_128x128, TensorTiles128)
 CONVOLUTION_TILES(convolution_tensor_64x64, TensorTiles64)
 #endif
-
-// Adds the slices of the depth up, then bias and activation. One thread per result.
-extern "C" __global__ void convolution_finish(const Accumulator* partials, const Element* bias, const Element* residual,
-                                              Element* out, long long count, int slices, int windows, int channels) {
-  for (long long i = blockIdx.x * static_cast<long long>(blockDim.x) + threadIdx.x; i < count;
-       i += static_cast<long long>(gridDim.x) * blockDim.x) {
-    Accumulator sum = 0;
-    for (int slice = 0; slice < slices; slice++) sum += partials[slice * count + i];
-    if (bias) sum += widen(bias[i / windows % channels]);
-    out[i] = narrow(ACTIVATE((sum RESIDUAL(i))));
-  }
-}
 
 // Groups that make few channels (depthwise), and sums whose order matters: a thread sums one window, by tap and channel;
 // blockIdx.y is (image, channel).

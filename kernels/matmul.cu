@@ -11,7 +11,7 @@ struct MatmulShape {
   int m, n, k;
   int a_vector, b_vector, out_vector;
   int bias_row_step, bias_step;  // 0 when one number is added to all rows, to all columns
-  int slices;       // parts of k that different blocks sum up
+  int slices;       // parts of k that different blocks sum
   int slice_depth;  // a multiple of every tile's depth
   int batch, batch_rank;
   int batch_dims[LARGEST_BATCH_RANK];
@@ -30,7 +30,7 @@ __device__ __forceinline__ void move_to_batch(const MatmulShape& s, int batch, c
 
 template <class Tiles>
 __device__ __forceinline__ void matmul_tiles(const Element* a, const Element* b, const Element* bias, const Element* residual,
-                                             Element* out, Accumulator* partials, const MatmulShape& s) {
+                                             Element* out, Accumulator* partials, unsigned* tickets, const MatmulShape& s) {
   constexpr int ROWS = Tiles::EDGE, COLUMNS = Tiles::EDGE;
   const int across = (s.n + COLUMNS - 1) / COLUMNS;
   const int first_row = blockIdx.x / across * ROWS, first_column = blockIdx.x % across * COLUMNS;
@@ -41,10 +41,11 @@ __device__ __forceinline__ void matmul_tiles(const Element* a, const Element* b,
     move_to_batch(s, batch, batch_a, batch_b);
     typename Tiles::OperandTile tile_a = {{batch_a, s.a_row, s.a_k, s.m, end_k, s.a_vector}, first_row};
     typename Tiles::OperandTile tile_b = {{batch_b, s.b_column, s.b_k, s.n, end_k, s.b_vector}, first_column};
-    Accumulator* partial = s.slices > 1 ? partials + (static_cast<long long>(blockIdx.y) * s.batch + batch) * results : nullptr;
-    StoreResults store = {out + batch * results, partial, bias, residual ? residual + batch * results : nullptr,
+    StoreResults store = {out + batch * results, bias, residual ? residual + batch * results : nullptr,
                           s.bias_row_step, s.bias_step, s.out_vector, s.m, s.n, first_row, first_column};
-    Tiles::multiply(first_k, end_k, tile_a, tile_b, store);
+    const int tiles = gridDim.x, slice = blockIdx.y, tile = blockIdx.x;
+    Slices slices = {partials, tickets, s.slices, slice, tiles * s.batch, tiles * batch + tile};
+    Tiles::multiply(first_k, end_k, tile_a, tile_b, store, slices);
   }
 }
 
@@ -52,8 +53,8 @@ __device__ __forceinline__ void matmul_tiles(const Element* a, const Element* b,
 #define MATMUL_TILES(NAME, TILES)                                                                                          \
   extern "C" __global__ void __launch_bounds__(TILES::THREADS, 1)                                                            \
       NAME(const Element* a, const Element* b, const Element* bias, const Element* residual, Element* out,                  \
-           Accumulator* partials, MatmulShape s) {                                                                          \
-    matmul_tiles<TILES>(a, b, bias, residual, out, partials, s);                                                            \
+           Accumulator* partials, unsigned* tickets, MatmulShape s) {                                                       \
+    matmul_tiles<TILES>(a, b, bias, residual, out, partials, tickets, s);                                                   \
   }
 MATMUL_TILES(matmul_128x128, Tiles128)
 MATMUL_TILES(matmul_64x64, Tiles64)
@@ -62,18 +63,6 @@ MATMUL_TILES(matmul_32x32, Tiles32)
 MATMUL_TILES(matmul_tensor_128x128, TensorTiles128)
 MATMUL_TILES(matmul_tensor_64x64, TensorTiles64)
 #endif
-
-// Adds the slices of k up, then bias, residual and activation. One thread per result.
-extern "C" __global__ void matmul_finish(const Accumulator* partials, const Element* bias, const Element* residual,
-                                         Element* out, long long count, int slices, int m, int n, int bias_row_step, int bias_step) {
-  for (long long i = blockIdx.x * static_cast<long long>(blockDim.x) + threadIdx.x; i < count;
-       i += static_cast<long long>(gridDim.x) * blockDim.x) {
-    Accumulator sum = 0;
-    for (int slice = 0; slice < slices; slice++) sum += partials[slice * count + i];
-    if (bias) sum += widen(bias[i / n % m * bias_row_step + i % n * bias_step]);
-    out[i] = narrow(ACTIVATE((sum RESIDUAL(i))));
-  }
-}
 
 // A few rows of a times columns of b that are dense along k: a warp per column, 16 bytes per lane and load.
 template <int ROWS>

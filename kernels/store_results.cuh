@@ -5,7 +5,6 @@
 
 struct StoreResults {
   Element* out;
-  Accumulator* partial;  // where sums over a slice of k go, else null
   const Element *bias, *residual;
   int bias_row_step, bias_step, vector, m, n, first_row, first_column;
 
@@ -14,12 +13,6 @@ struct StoreResults {
     column += first_column;
     if (row >= m || column >= n) return;
     long long at = static_cast<long long>(row) * n + column;
-    if (partial) {
-#pragma unroll
-      for (int j = 0; j < 4; j++)
-        if (column + j < n) partial[at + j] = sums[j];
-      return;
-    }
     Accumulator results[4];
 #pragma unroll
     for (int j = 0; j < 4; j++) {

@@ -114,7 +114,8 @@ __device__ __forceinline__ void multiply_add(float (&sums)[4], const unsigned (&
 }
 
 template <int ROWS, int COLUMNS, int DEPTH, int WARPS_DOWN, int WARPS_ACROSS, class TileA, class TileB, class Store>
-__device__ __forceinline__ void tensor_product(int first_k, int end_k, const TileA& a, const TileB& b, const Store& store) {
+__device__ __forceinline__ void tensor_product(int first_k, int end_k, const TileA& a, const TileB& b, const Store& store,
+                                               const Slices& slices) {
   constexpr int WARP_ROWS = ROWS / WARPS_DOWN, WARP_COLUMNS = COLUMNS / WARPS_ACROSS;
   constexpr int DOWN = WARP_ROWS / 16, ACROSS = WARP_COLUMNS / 8;
   typedef Matrices<ROWS, DEPTH> MatricesA;
@@ -160,6 +161,7 @@ __device__ __forceinline__ void tensor_product(int first_k, int end_k, const Til
       __syncthreads();
     }
   }
+  if (!slices.template gather<32 * WARPS_DOWN * WARPS_ACROSS, DOWN * ACROSS * 4>(&sums[0][0][0])) return;
   // A lane holds two neighbours in each of two rows; it swaps with the lane beside it for four neighbours in one row.
   const bool odd = lane % 2;
 #pragma unroll
@@ -181,8 +183,9 @@ struct TensorTiles {
   static constexpr int EDGE = EDGE_, DEPTH = 32, THREADS = 32 * WARPS_DOWN * WARPS_ACROSS;
   typedef DenseTile<EDGE, DEPTH, THREADS> OperandTile;
   template <class TileA, class TileB, class Store>
-  static __device__ __forceinline__ void multiply(int first_k, int end_k, const TileA& a, const TileB& b, const Store& store) {
-    tensor_product<EDGE, EDGE, DEPTH, WARPS_DOWN, WARPS_ACROSS>(first_k, end_k, a, b, store);
+  static __device__ __forceinline__ void multiply(int first_k, int end_k, const TileA& a, const TileB& b, const Store& store,
+                                                  const Slices& slices) {
+    tensor_product<EDGE, EDGE, DEPTH, WARPS_DOWN, WARPS_ACROSS>(first_k, end_k, a, b, store, slices);
   }
 };
 typedef TensorTiles<128, 2, 4> TensorTiles128;

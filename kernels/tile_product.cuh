@@ -3,6 +3,7 @@
 // A block computes ROWS x COLUMNS results in steps of DEPTH along the inner dimension; a thread computes ROWS_EACH x COLUMNS_EACH
 // of them, in groups of four. While one pair of tiles is multiplied, the next one is on its way from memory into registers.
 #pragma once
+#include "slices.cuh"
 #include "storage.cuh"
 
 // A matrix in memory: element (row, k) lies at data[row * row_stride + k * k_stride], and one of the strides is 1.
@@ -60,8 +61,10 @@ struct StridedTile {
 };
 
 // store(row, column, values): four results of one row, side by side, positions within the tile.
-template <int ROWS, int COLUMNS, int DEPTH, int ROWS_EACH, int COLUMNS_EACH, class TileA, class TileB, class Store>
-__device__ __forceinline__ void tile_product(int first_k, int end_k, const TileA& a, const TileB& b, const Store& store) {
+template <int ROWS, int COLUMNS, int DEPTH, int ROWS_EACH, int COLUMNS_EACH, class TileA, class TileB, class Store,
+          class Slicing = OneSlice>
+__device__ __forceinline__ void tile_product(int first_k, int end_k, const TileA& a, const TileB& b, const Store& store,
+                                             const Slicing& slices = Slicing()) {
   __shared__ __align__(16) Accumulator tile_a[2][DEPTH][ROWS + 4];
   __shared__ __align__(16) Accumulator tile_b[2][DEPTH][COLUMNS + 4];
   constexpr int ACROSS = COLUMNS / COLUMNS_EACH;
@@ -102,6 +105,7 @@ __device__ __forceinline__ void tile_product(int first_k, int end_k, const TileA
       __syncthreads();
     }
   }
+  if (!slices.template gather<ROWS / ROWS_EACH * ACROSS, ROWS_EACH * COLUMNS_EACH>(&sums[0][0])) return;
 #pragma unroll
   for (int i = 0; i < ROWS_EACH; i++)
 #pragma unroll
@@ -116,8 +120,9 @@ struct Tiles {
   static constexpr int EDGE = EDGE_, DEPTH = DEPTH_, THREADS = (EDGE / EACH) * (EDGE / EACH);
   typedef StridedTile<EDGE, DEPTH, THREADS> OperandTile;
   template <class TileA, class TileB, class Store>
-  static __device__ __forceinline__ void multiply(int first_k, int end_k, const TileA& a, const TileB& b, const Store& store) {
-    tile_product<EDGE, EDGE, DEPTH, EACH, EACH>(first_k, end_k, a, b, store);
+  static __device__ __forceinline__ void multiply(int first_k, int end_k, const TileA& a, const TileB& b, const Store& store,
+                                                  const Slices& slices) {
+    tile_product<EDGE, EDGE, DEPTH, EACH, EACH>(first_k, end_k, a, b, store, slices);
   }
 };
 typedef Tiles<128, 8, 8> Tiles128;

@@ -100,7 +100,6 @@ FILES: dict[str, KernelFile] = {
         {
             "matmul_strided_*": Budget(80, shared_bytes=2 * 8448),
             "matmul_dense_*": Budget(88, loads_16=1),
-            "matmul_finish": Budget(64),
             "matmul_32x32": Budget(160, shared_bytes=9216 + 1024),
             "matmul_64x64": Budget(128, shared_bytes=17408 + 1024),
             "matmul_tensor_64x64": Budget(
@@ -120,7 +119,6 @@ FILES: dict[str, KernelFile] = {
         ),
         {
             "convolution_direct": Budget(96),
-            "convolution_finish": Budget(56),
             "convolution_32x32": Budget(208, shared_bytes=9216 + 1024),
             "convolution_64x64": Budget(160, shared_bytes=17408 + 1024),
             "convolution_tensor_64x64": Budget(

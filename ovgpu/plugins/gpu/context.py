@@ -40,9 +40,20 @@ class DeviceContext:
         """A context manager that makes this the current device of the thread."""
         return cupy().cuda.Device(self.index)
 
-    def encoder(self) -> Encoder:
-        """A new, empty encoder for this device."""
-        return Encoder(self.modules, self.info.architecture, self.info.multiprocessors)
+    def encoder(self, tickets: int) -> Encoder:
+        """A new, empty encoder for this device; ``tickets`` is the address of what :meth:`tickets` made."""
+        return Encoder(
+            self.modules, self.info.architecture, self.info.multiprocessors, int(tickets)
+        )
+
+    def tickets(self, stream: Any) -> Any:
+        """Zeros for :attr:`Encoder.tickets`, which then belong to ``stream``."""
+        nbytes = 4 * self.info.multiprocessors
+        memory = self.allocate(nbytes)
+        # CuPy's pool may hand out memory that work on the current stream still writes to.
+        stream.wait_event(cupy().cuda.get_current_stream().record())
+        cupy().cuda.runtime.memsetAsync(memory.ptr, 0, nbytes, stream.ptr)
+        return memory
 
     def allocate(self, nbytes: int) -> Any:
         """Device memory of at least ``nbytes`` (an object with ``.ptr``), aligned to 256 bytes.

@@ -143,11 +143,16 @@ def blocks_for(count: int, threads: int = THREADS, per_thread: int = 1) -> int:
 class Encoder:
     """Collects the records of a plan."""
 
-    def __init__(self, modules: ModuleCache, architecture: int, multiprocessors: int) -> None:
+    def __init__(
+        self, modules: ModuleCache, architecture: int, multiprocessors: int, tickets: int
+    ) -> None:
         self.modules = modules
         #: Compute capability as one number (86), for choosing between kernel variants.
         self.architecture = architecture
         self.multiprocessors = multiprocessors
+        #: Address of a 32-bit number for each multiprocessor, where kernels count blocks that have arrived. All are
+        #: zero before and after each launch, and only the stream that the records run on uses them.
+        self.tickets = tickets
         self.records: list[Record] = []
         self._instruction = -1
         self._label = ""

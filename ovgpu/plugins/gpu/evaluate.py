@@ -86,12 +86,13 @@ def evaluate(
             return [np.asarray(arrays[0]).reshape(targets[0].shape)]
         scratch = context.allocate(kernel.scratch(node, given, outputs)) if kernel.scratch else None
         count = context.allocate(4) if counted is not None else None
-        encoder = context.encoder()
+        stream = cupy().cuda.Stream(non_blocking=True)
+        tickets = context.tickets(stream)
+        encoder = context.encoder(tickets.ptr)
         encoder.begin(0, node.get_friendly_name())
         if any(t.size for t in targets) or count:
             addresses = [memory.ptr if memory else 0 for memory in (scratch, count)]
             kernel.lower(encoder, Lowering(node, inputs, targets, {}, *addresses))
-        stream = cupy().cuda.Stream(non_blocking=True)
         cupy().cuda.Device().synchronize()
         for record in encoder.records:
             record.run(stream.ptr)

@@ -64,6 +64,8 @@ class GpuExecutor(Boundaries):
         with self.context.activate():
             self.stream = cupy().cuda.Stream(non_blocking=True)
             self._done = cupy().cuda.Event(block=True, disable_timing=True)
+            #: What kernels count arriving blocks in; its address outlives all plans.
+            self.tickets = self.context.tickets(self.stream)
         self._blocks: list[tuple[Any, int]] = []
         self._roots: OrderedDict[Any, GpuSegment] = OrderedDict()
         #: Segments with a graph, the least recently launched first.

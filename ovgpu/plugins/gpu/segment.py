@@ -381,7 +381,7 @@ class GpuSegmentPlanner:
         """Make the records of this segment."""
         segment, executor = self.segment, self.executor
         scratch = self.place()
-        encoder = executor.context.encoder()
+        encoder = executor.context.encoder(executor.tickets.ptr)
         if segment.depth == 0:
             encoder.begin(-1, "inputs")
             executor.encode_inputs(encoder, segment)

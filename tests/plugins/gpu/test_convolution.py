@@ -96,6 +96,74 @@ def test_every_tile(monkeypatch):
         compare("Convolution", arrays, **_windows(2, 1, 1, 1, 1))
 
 
+@pytest.mark.gpu_sim(check=True)
+@PRECISIONS
+def test_slices_are_added_up_in_the_same_launch(precision, cudasim):
+    """Whichever block of a tile comes last: the results are the same to the bit."""
+    cases = [
+        ("Convolution", (2, 64, 5, 7), (40, 64, 3, 3)),
+        ("GroupConvolution", (1, 96, 6, 6), (2, 20, 48, 3, 3)),
+    ]
+    for name, data, filters in cases:
+        channels = 40
+        arrays = [numbers(data, 1), numbers(filters, 2), numbers((channels,), 3)]
+        arrays.append(numbers((data[0], channels, *data[2:]), 4))
+        results = []
+        for seed in range(1, 5):  # orders of blocks
+            cudasim.configure_checks(seed=seed)
+            with cudasim.launches() as log:
+                results += compare(
+                    f"{name}BiasActivation",
+                    arrays,
+                    "ovgpu",
+                    precision,
+                    **_windows(2, 1, 1, 1, 1),
+                    activations=["relu"],
+                )
+            (launch,) = log
+            assert launch.grid[1] > 1
+        for result in results[1:]:
+            np.testing.assert_array_equal(result, results[0])
+
+
+# Those of PLAIN and GROUPED that are tiled, and sizes for 16-byte loads and stores.
+TENSOR_CORES = {
+    **{name: PLAIN[name] for name in ("1d", "2d", "asymmetric", "3d", "point_strided", "same_upper")},
+    **{name: GROUPED[name] for name in ("groups", "points")},
+    "aligned": ((2, 16, 6, 8), (24, 16, 3, 3), _windows(2, 1, 1, 1, 1)),
+    "several_tiles": ((1, 11, 13, 12), (130, 11, 3, 3), _windows(2, 1, 2, 2, 2)),
+    "slices": ((1, 64, 6, 6), (40, 64, 3, 3), _windows(2, 1, 1, 1, 1)),
+    "groups_3d": ((1, 6, 4, 5, 6), (2, 5, 3, 2, 2, 2), _windows(3, 1, 1, 1, 0)),
+    "groups_1d": ((2, 14, 21), (2, 9, 7, 5), _windows(1, 2, 1, 2, 2)),
+}  # fmt: skip
+
+
+@pytest.mark.gpu_sim(arch=[75, 80, 90, 120], check=True)
+@pytest.mark.parametrize("edge", [64, 128])
+@pytest.mark.parametrize("precision", [Type.f16, Type.bf16], ids=["f16", "bf16"])
+def test_tensor_cores(monkeypatch, precision, edge, gpu_arch, cudasim):
+    from ovgpu.plugins.gpu.lower import matmul
+
+    if precision is Type.bf16 and gpu_arch == 75:
+        pytest.skip("sm_75 multiplies no bf16 on tensor cores")
+    monkeypatch.setattr(
+        matmul,
+        "choose_tile",
+        lambda m, n, batch, _: (edge, -(-m // edge) * -(-n // edge) * batch),
+    )
+    for data, filters, attributes in TENSOR_CORES.values():
+        groups = len(filters) > len(data)
+        arrays = [numbers(data, 1), numbers(filters, 2)]
+        with cudasim.launches() as log:
+            compare(
+                "GroupConvolution" if groups else "Convolution",
+                arrays,
+                precision=precision,
+                **attributes,
+            )
+        assert [launch.kernel for launch in log] == [f"convolution_tensor_{edge}x{edge}"]
+
+
 @pytest.mark.gpu_sim
 def test_integers():
     rng = np.random.default_rng(0)

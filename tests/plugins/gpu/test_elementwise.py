@@ -328,7 +328,7 @@ def test_clusters_have_several_inputs_and_outputs(shape):
     def tensor(array, element_type) -> DeviceTensor:
         return DeviceTensor(array.data.ptr, array.shape, element_type, element_type)
 
-    encoder: Encoder = DeviceContext.of(0).encoder()
+    encoder: Encoder = DeviceContext.of(0).encoder(tickets=0)
     inputs = [tensor(x, t) for x, t in zip(on_device, kernel.inputs, strict=True)]
     aligned = [shape, (1, shape[1], 1), (1, 1, 1)]
     outputs = [tensor(x, t) for x, t in zip(results, kernel.outputs, strict=True)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import ovgpu as ov
+from ovgpu import opset16 as ops
 from ovgpu.graph.element_type import Type
 from ovgpu.plugins.gpu.cublaslt import CublasLt
 from tests.plugins.gpu.lowering_check import compare, numbers
@@ -109,6 +111,57 @@ def test_tensor_cores(monkeypatch, edge, cudasim):
                 transpose_b=flags[1],
             )
         assert any(f"matmul_tensor_{edge}x{edge}" in str(entry) for entry in log)
+
+
+@pytest.mark.gpu_sim(check=True)
+@pytest.mark.parametrize("precision", [Type.f32, Type.f16], ids=["f32", "f16"])
+def test_slices_are_added_up_in_the_same_launch(precision, cudasim):
+    """Whichever block of a tile comes last: the results are the same to the bit."""
+    cases = [
+        ([numbers((33, 1056), 1), numbers((42, 1056), 2), numbers((42,), 3), numbers((33, 42), 4)], 1),
+        ([numbers((2, 20, 512), 1), numbers((2, 30, 512), 2), numbers((30,), 3)], 2),
+    ]  # fmt: skip
+    for arrays, batch in cases:
+        results = []
+        for seed in range(1, 5):  # orders of blocks
+            cudasim.configure_checks(seed=seed)
+            with cudasim.launches() as log:
+                results += compare(
+                    "MatMulBiasActivation",
+                    arrays,
+                    "ovgpu",
+                    precision,
+                    transpose_b=True,
+                    activations=["gelu"],
+                )
+            (launch,) = log
+            assert launch.grid[1] > 1
+            assert launch.grid[2] == batch
+        for result in results[1:]:
+            np.testing.assert_array_equal(result, results[0])
+
+
+@pytest.mark.gpu_sim(policy=["lazy", "random:1", "random:2"], check=[False, True])
+@pytest.mark.parametrize("graphs", [False, True])
+def test_slices_of_two_jobs_at_once(graphs, cudasim):
+    """Tickets are a job's own, and back at zero for the next launch."""
+    x = ops.parameter([33, 512], np.float32)
+    hidden = ops.relu(ops.matmul(x, numbers((512, 256), 1), False, False))
+    model = ov.Model([ops.matmul(hidden, numbers((256, 40), 2), False, False)], [x], "sliced")
+    config = {"INFERENCE_PRECISION_HINT": "f32", "OVGPU_CUDA_GRAPHS": graphs}
+    compiled = ov.compile_model(model, "GPU", config)
+    data = numbers((33, 512), 3)
+    request = compiled.create_infer_request()
+    with cudasim.launches() as log:
+        expected = request.infer([data])[0].copy()
+    assert [launch.grid[1] for launch in log] == [2, 2]
+    requests = [request, compiled.create_infer_request()]
+    for _ in range(3):
+        for one in requests:
+            one.start_async([data])
+        for one in requests:
+            one.wait()
+            np.testing.assert_array_equal(one.get_output_tensor().data, expected)
 
 
 @pytest.mark.gpu_sim

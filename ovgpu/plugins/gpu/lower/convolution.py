@@ -106,7 +106,12 @@ def _accepts(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> b
 
 
 def _scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> int:
-    return product_scratch(math.prod(outputs[0].upper_sizes or (LARGEST_PARTIALS,)))
+    sizes, filters = outputs[0].upper_sizes, inputs[1].upper_sizes
+    if sizes is None or filters is None:
+        return LARGEST_PARTIALS
+    groups, rows, *_ = _group_sizes(node, filters)
+    # Tiles may span images, and there are fewer then.
+    return product_scratch(rows, math.prod(sizes[2:]), groups * sizes[0])
 
 
 @lowers(
@@ -144,7 +149,8 @@ def lower_convolution(encoder: Encoder, op: Lowering) -> None:
         return
     columns, depth = out.shape[0] * count, channels * math.prod(kernel)
     name, edge, threads, tiles = tile_kernel(encoder, out.storage, rows, columns, groups)
-    slices, slice_depth = choose_slices(tiles, depth, out.size, encoder.multiprocessors)
+    scratch_bytes = product_scratch(rows, columns, groups)
+    slices, slice_depth = choose_slices(tiles, edge, depth, encoder.multiprocessors, scratch_bytes)
     shape["slices"], shape["slice_depth"] = slices, slice_depth
     group = tile_group(name)
     shape["filters_vector"] = (
@@ -155,24 +161,8 @@ def lower_convolution(encoder: Encoder, op: Lowering) -> None:
         f"convolution_{name}",
         (-(-rows // edge) * -(-columns // edge), slices, min(groups, 65535)),
         threads,
-        [*pointers, np.uint64(op.scratch), shape],
+        [*pointers, np.uint64(op.scratch), np.uint64(encoder.tickets), shape],
     )
-    if slices > 1:
-        encoder.launch(
-            source,
-            "convolution_finish",
-            blocks_for(out.size),
-            256,
-            [
-                np.uint64(op.scratch),
-                *added,
-                out.pointer,
-                np.int64(out.size),
-                np.int32(slices),
-                np.int32(count),
-                np.int32(out.shape[1]),
-            ],
-        )
 
 
 def _pointwise(

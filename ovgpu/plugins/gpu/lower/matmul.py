@@ -21,10 +21,13 @@ from ovgpu.plugins.gpu.variants import STORAGE_MACROS, knows_activations, varian
 #: Dimensions of batches, after merging, that a kernel walks through.
 BATCH_RANK = 6
 
+#: Edges of the square tiles of results that a block makes, the largest first.
+TILE_EDGES = (128, 64, 32)
+
 #: Rows up to which a product is a walk over the weights and not a matter of tiles.
 FEW_ROWS = 8
 
-#: Parts of the inner dimension that different blocks add up, at most, and bytes of their sums.
+#: Parts of the inner dimension that different blocks sum, at most, and bytes of their sums.
 LARGEST_SLICES = 16
 LARGEST_PARTIALS = 4 << 20
 
@@ -113,6 +116,11 @@ class Product:
         """Number of results."""
         return math.prod(self.batch) * self.m * self.n
 
+    @property
+    def scratch_bytes(self) -> int:
+        """Bytes of scratch memory that it may use."""
+        return product_scratch(self.m, self.n, math.prod(self.batch))
+
     def simplified(self) -> Product:
         """The same product with as few batch dimensions as possible, and a single column as a single row."""
         made = _merge_batch(self)
@@ -169,9 +177,10 @@ def _dense_groups(
     )
 
 
-def product_scratch(count: int) -> int:
-    """Bytes of scratch memory for a product with ``count`` results."""
-    return min(LARGEST_PARTIALS, count * 4 * LARGEST_SLICES)
+def product_scratch(rows: int, columns: int, batch: int = 1) -> int:
+    """Bytes of scratch memory for a product: the sums of all slices of its tiles, which are kept whole."""
+    tiles = -(-rows // TILE_EDGES[1]) * -(-columns // TILE_EDGES[1]) * batch
+    return min(LARGEST_PARTIALS, LARGEST_SLICES * tiles * TILE_EDGES[1] ** 2 * 4)
 
 
 def _describe(product: Product, group: int, slices: int, slice_depth: int) -> np.ndarray:
@@ -209,11 +218,11 @@ def _describe(product: Product, group: int, slices: int, slice_depth: int) -> np
 def choose_tile(rows: int, columns: int, batch: int, multiprocessors: int) -> tuple[int, int]:
     """Edge of the tiles, and their number: the largest tiles that are well filled and give every multiprocessor one."""
     count = 0
-    for edge in (128, 64, 32):
+    for edge in TILE_EDGES:
         count = -(-rows // edge) * -(-columns // edge) * batch
         if count >= multiprocessors and min(rows, columns) > edge // 2:
             return edge, count
-    return 32, count
+    return TILE_EDGES[-1], count
 
 
 def tile_kernel(
@@ -236,13 +245,18 @@ def tile_group(name: str) -> int:
     return 8 if name.startswith("tensor_") else 4
 
 
-def choose_slices(tiles: int, depth: int, count: int, multiprocessors: int) -> tuple[int, int]:
-    """Into how many parts the inner dimension is cut so that few tiles keep a device busy, and their depth."""
+def choose_slices(
+    tiles: int, edge: int, depth: int, multiprocessors: int, scratch_bytes: int
+) -> tuple[int, int]:
+    """Into how many parts the inner dimension is cut so that few tiles keep a device busy, and their depth.
+
+    There are no more tiles than multiprocessors where there is more than one part: each finds a ticket.
+    """
     wanted = min(
         2 * multiprocessors // max(tiles, 1),
         depth // 128,
         LARGEST_SLICES,
-        LARGEST_PARTIALS // max(count * 4, 1),
+        scratch_bytes // max(tiles * edge**2 * 4, 1),
     )
     if wanted < 2:
         return 1, max(depth, 1)
@@ -285,7 +299,7 @@ def _encode_with_library(encoder: Encoder, p: Product, scratch: int) -> bool:
     if product is None or library is None:
         return False
     try:
-        enqueue = library.prepare(product, scratch, product_scratch(p.count) if scratch else 0)
+        enqueue = library.prepare(product, scratch, p.scratch_bytes if scratch else 0)
     except Refused:
         return False
     encoder.enqueue("cublasLtMatmul", enqueue)
@@ -293,7 +307,7 @@ def _encode_with_library(encoder: Encoder, p: Product, scratch: int) -> bool:
 
 
 def encode_product(encoder: Encoder, product: Product, scratch: int) -> None:
-    """Launch the kernels of a product. ``scratch`` holds :func:`product_scratch` bytes."""
+    """Launch the kernel of a product. ``scratch`` holds :func:`product_scratch` bytes."""
     if not product.count:
         return
     p = product.simplified()
@@ -319,7 +333,7 @@ def encode_product(encoder: Encoder, product: Product, scratch: int) -> None:
     if _encode_with_library(encoder, p, scratch):
         return
     name, edge, threads, tiles = tile_kernel(encoder, p.storage, p.m, p.n, batch)
-    slices, depth = choose_slices(tiles, p.k, p.count, encoder.multiprocessors)
+    slices, depth = choose_slices(tiles, edge, p.k, encoder.multiprocessors, p.scratch_bytes)
     shape = _describe(p, tile_group(name), slices, depth)
     grid = (-(-p.m // edge) * -(-p.n // edge), slices, min(batch, 65535))
     encoder.launch(
@@ -327,27 +341,8 @@ def encode_product(encoder: Encoder, product: Product, scratch: int) -> None:
         f"matmul_{name}",
         grid,
         threads,
-        [*pointers, np.uint64(scratch), shape],
+        [*pointers, np.uint64(scratch), np.uint64(encoder.tickets), shape],
     )
-    if slices > 1:
-        encoder.launch(
-            source,
-            "matmul_finish",
-            blocks_for(p.count),
-            256,
-            [
-                np.uint64(scratch),
-                np.uint64(epilogue.bias),
-                np.uint64(epilogue.residual),
-                np.uint64(p.out),
-                np.int64(p.count),
-                np.int32(slices),
-                np.int32(p.m),
-                np.int32(p.n),
-                np.int32(epilogue.bias_axis == "row"),
-                np.int32(epilogue.bias_axis == "column"),
-            ],
-        )
 
 
 def _encode_gated(encoder: Encoder, p: Product, scratch: int) -> None:
@@ -376,9 +371,10 @@ def encode_gate(
     encoder.launch(source, name, blocks_for(count), 256, arguments)
 
 
-def gated_scratch(count: int) -> int:
-    """Bytes of scratch memory for a gated product with ``count`` results (2 * ``count`` before they are gated)."""
-    return align(2 * count * 4) + product_scratch(2 * count)
+def gated_scratch(rows: int, columns: int, batch: int) -> int:
+    """Bytes of scratch memory for a gated product: twice as many columns before they are gated."""
+    both = align(2 * rows * columns * batch * 4)
+    return both + product_scratch(rows, 2 * columns, batch)
 
 
 def _steps(tensor: DeviceTensor) -> tuple[int, int]:
@@ -498,8 +494,15 @@ def _accepts(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> b
 
 
 def _scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> int:
-    count = math.prod(outputs[0].upper_sizes or (LARGEST_PARTIALS,))
-    return gated_scratch(count) if node.attributes.get("gated") else product_scratch(count)
+    sizes = outputs[0].upper_sizes
+    if sizes is None:
+        return LARGEST_PARTIALS
+    rows, columns = (1, 1, *sizes)[-2:]
+    batch = math.prod(sizes[:-2])
+    if rows * batch <= FEW_ROWS:
+        return 0
+    needed = gated_scratch if node.attributes.get("gated") else product_scratch
+    return needed(rows, columns, batch)
 
 
 @lowers(

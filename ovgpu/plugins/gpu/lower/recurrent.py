@@ -76,9 +76,11 @@ def _parts(node: Node, sizes: tuple[int, int, int, int]) -> dict[str, int]:
     """Bytes of each part of the scratch memory."""
     batch, time, hidden, directions = sizes
     states = directions * batch * hidden * 4
-    gates = directions * batch * time * hidden * _GATES[_kind(node)[0]]
-    parts = {"gates": gates * 4, "states": states, "next": states, "cells": states}
-    parts |= {"updates": states, "reset": states, "product": product_scratch(gates)}
+    rows, columns = batch * time, hidden * _GATES[_kind(node)[0]]
+    gates = directions * rows * columns * 4
+    parts = {"gates": gates, "states": states, "next": states, "cells": states}
+    parts |= {"updates": states, "reset": states}
+    parts["product"] = product_scratch(rows, columns, directions)
     return {name: -(-nbytes // 256) * 256 for name, nbytes in parts.items()}
 
 
