@@ -154,7 +154,7 @@ __device__ __forceinline__ void convolution_tiles(const Element* data, const Ele
 
 // grid (row tiles * column tiles, slices of the depth, groups).
 #define CONVOLUTION_TILES(NAME, TILES)                                                                                       \
-  extern "C" __global__ void __launch_bounds__(TILES::THREADS, 1)                                                              \
+  extern "C" __global__ void __launch_bounds__(TILES::THREADS, TILES::BLOCKS)                                                  \
       NAME(const Element* data, const Element* filters, const Element* bias, const Element* residual, Element* out,          \
            Accumulator* partials, unsigned* tickets, ConvolutionShape s) {                                                   \
     convolution_tiles<TILES>(data, filters, bias, residual, out, partials, tickets, s);                                      \

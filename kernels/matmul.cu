@@ -51,7 +51,7 @@ __device__ __forceinline__ void matmul_tiles(const Element* a, const Element* b,
 
 // grid (row tiles * column tiles, slices of k, batch).
 #define MATMUL_TILES(NAME, TILES)                                                                                          \
-  extern "C" __global__ void __launch_bounds__(TILES::THREADS, 1)                                                            \
+  extern "C" __global__ void __launch_bounds__(TILES::THREADS, TILES::BLOCKS)                                                \
       NAME(const Element* a, const Element* b, const Element* bias, const Element* residual, Element* out,                  \
            Accumulator* partials, unsigned* tickets, MatmulShape s) {                                                       \
     matmul_tiles<TILES>(a, b, bias, residual, out, partials, tickets, s);                                                   \

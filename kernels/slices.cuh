@@ -39,6 +39,7 @@ struct Slices {
     if (!__syncthreads_or(last)) return false;
 #pragma unroll
     for (int i = 0; i < SUMS; i++) sums[i] = 0;
+#pragma unroll(64 / SUMS)  // loads of 64 numbers are on their way at once
     for (int other = 0; other < count; other++, mine += step / 4) {
 #pragma unroll
       for (int i = 0; i < SUMS / 4; i++) {

@@ -178,9 +178,9 @@ __device__ __forceinline__ void tensor_product(int first_k, int end_k, const Til
 }
 
 // As Tiles of tile_product.cuh.
-template <int EDGE_, int WARPS_DOWN, int WARPS_ACROSS>
+template <int EDGE_, int WARPS_DOWN, int WARPS_ACROSS, int BLOCKS_>
 struct TensorTiles {
-  static constexpr int EDGE = EDGE_, DEPTH = 32, THREADS = 32 * WARPS_DOWN * WARPS_ACROSS;
+  static constexpr int EDGE = EDGE_, DEPTH = 32, THREADS = 32 * WARPS_DOWN * WARPS_ACROSS, BLOCKS = BLOCKS_;
   typedef DenseTile<EDGE, DEPTH, THREADS> OperandTile;
   template <class TileA, class TileB, class Store>
   static __device__ __forceinline__ void multiply(int first_k, int end_k, const TileA& a, const TileB& b, const Store& store,
@@ -188,6 +188,6 @@ struct TensorTiles {
     tensor_product<EDGE, EDGE, DEPTH, WARPS_DOWN, WARPS_ACROSS>(first_k, end_k, a, b, store, slices);
   }
 };
-typedef TensorTiles<128, 2, 4> TensorTiles128;
-typedef TensorTiles<64, 2, 2> TensorTiles64;
+typedef TensorTiles<128, 2, 4, 1> TensorTiles128;
+typedef TensorTiles<64, 2, 2, 2> TensorTiles64;
 #endif

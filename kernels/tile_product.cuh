@@ -114,10 +114,10 @@ __device__ __forceinline__ void tile_product(int first_k, int end_k, const TileA
   __syncthreads();  // a block that goes on to another tile must not overwrite what others still read
 }
 
-// Edge of a square tile, depth of a step and threads of a block.
-template <int EDGE_, int DEPTH_, int EACH>
+// Edge of a square tile, depth of a step, threads of a block, and how many blocks a multiprocessor shall hold at least.
+template <int EDGE_, int DEPTH_, int EACH, int BLOCKS_>
 struct Tiles {
-  static constexpr int EDGE = EDGE_, DEPTH = DEPTH_, THREADS = (EDGE / EACH) * (EDGE / EACH);
+  static constexpr int EDGE = EDGE_, DEPTH = DEPTH_, THREADS = (EDGE / EACH) * (EDGE / EACH), BLOCKS = BLOCKS_;
   typedef StridedTile<EDGE, DEPTH, THREADS> OperandTile;
   template <class TileA, class TileB, class Store>
   static __device__ __forceinline__ void multiply(int first_k, int end_k, const TileA& a, const TileB& b, const Store& store,
@@ -125,6 +125,6 @@ struct Tiles {
     tile_product<EDGE, EDGE, DEPTH, EACH, EACH>(first_k, end_k, a, b, store, slices);
   }
 };
-typedef Tiles<128, 8, 8> Tiles128;
-typedef Tiles<64, 16, 4> Tiles64;
-typedef Tiles<32, 16, 4> Tiles32;
+typedef Tiles<128, 8, 8, 1> Tiles128;
+typedef Tiles<64, 16, 4, 2> Tiles64;
+typedef Tiles<32, 16, 4, 6> Tiles32;

@@ -107,7 +107,8 @@ def test_slices_are_added_up_in_the_same_launch(precision, cudasim):
     for name, data, filters in cases:
         channels = 40
         arrays = [numbers(data, 1), numbers(filters, 2), numbers((channels,), 3)]
-        arrays.append(numbers((data[0], channels, *data[2:]), 4))
+        if precision is Type.f32:
+            arrays.append(numbers((data[0], channels, *data[2:]), 4))
         results = []
         for seed in range(1, 5):  # orders of blocks
             cudasim.configure_checks(seed=seed)
@@ -118,7 +119,6 @@ def test_slices_are_added_up_in_the_same_launch(precision, cudasim):
                     "ovgpu",
                     precision,
                     **_windows(2, 1, 1, 1, 1),
-                    activations=["relu"],
                 )
             (launch,) = log
             assert launch.grid[1] > 1
