@@ -9,7 +9,7 @@ import ovgpu as ov
 from ovgpu import opset16 as ops
 from ovgpu.graph.element_type import Type
 from ovgpu.plugins.gpu.cublaslt import CublasLt
-from tests.plugins.gpu.lowering_check import compare, numbers
+from tests.plugins.gpu.lowering_check import compare, forget_kernels, numbers
 
 
 @pytest.fixture(autouse=True)
@@ -115,8 +115,9 @@ def test_tensor_cores(monkeypatch, edge, cudasim):
 
 @pytest.mark.gpu_sim(check=True)
 @pytest.mark.parametrize("precision", [Type.f32, Type.f16], ids=["f32", "f16"])
-def test_slices_are_added_up_in_the_same_launch(precision, cudasim):
+def test_slices_are_added_up_in_the_same_launch(precision, cudasim, monkeypatch):
     """Whichever block of a tile comes last: the results are the same to the bit."""
+    forget_kernels(monkeypatch)
     cases = [
         ([numbers((33, 1056), 1), numbers((42, 1056), 2), numbers((42,), 3)], []),
         ([numbers((2, 20, 512), 1), numbers((2, 30, 512), 2), numbers((30,), 3)], []),
@@ -144,8 +145,9 @@ def test_slices_are_added_up_in_the_same_launch(precision, cudasim):
 
 @pytest.mark.gpu_sim(policy=["lazy", "random:1", "random:2"], check=[False, True])
 @pytest.mark.parametrize("graphs", [False, True])
-def test_slices_of_two_jobs_at_once(graphs, cudasim):
+def test_slices_of_two_jobs_at_once(graphs, cudasim, monkeypatch):
     """Tickets are a job's own, and back at zero for the next launch."""
+    forget_kernels(monkeypatch)
     x = ops.parameter([33, 512], np.float32)
     hidden = ops.relu(ops.matmul(x, numbers((512, 256), 1), False, False))
     model = ov.Model([ops.matmul(hidden, numbers((256, 40), 2), False, False)], [x], "sliced")
