@@ -148,23 +148,29 @@ def test_slices_are_added_up_in_the_same_launch(precision, cudasim, monkeypatch)
 def test_slices_of_two_jobs_at_once(graphs, cudasim, monkeypatch):
     """Tickets are a job's own, and back at zero for the next launch."""
     forget_kernels(monkeypatch)
-    x = ops.parameter([33, 512], np.float32)
-    hidden = ops.relu(ops.matmul(x, numbers((512, 256), 1), False, False))
-    model = ov.Model([ops.matmul(hidden, numbers((256, 40), 2), False, False)], [x], "sliced")
+    x, first, second = (
+        ops.parameter([33, 512], np.float32),
+        numbers((512, 256), 1),
+        numbers((256, 40), 2),
+    )
+    hidden = ops.relu(ops.matmul(x, first, False, False))
+    model = ov.Model([ops.matmul(hidden, second, False, False)], [x], "sliced")
     config = {"INFERENCE_PRECISION_HINT": "f32", "OVGPU_CUDA_GRAPHS": graphs}
     compiled = ov.compile_model(model, "GPU", config)
-    data = numbers((33, 512), 3)
-    request = compiled.create_infer_request()
+    requests = [compiled.create_infer_request() for _ in range(2)]
     with cudasim.launches() as log:
-        expected = request.infer([data])[0].copy()
+        requests[0].infer([numbers((33, 512))])
     assert [launch.grid[1] for launch in log] == [2, 2]
-    requests = [request, compiled.create_infer_request()]
-    for _ in range(3):
-        for one in requests:
-            one.start_async([data])
-        for one in requests:
-            one.wait()
-            np.testing.assert_array_equal(one.get_output_tensor().data, expected)
+    for seed in range(4):
+        data = numbers((33, 512), seed)
+        for request in requests:
+            request.start_async([data])
+        for request in requests:
+            request.wait()
+        results = [request.get_output_tensor().data for request in requests]
+        expected = np.maximum(data @ first, 0) @ second
+        np.testing.assert_allclose(results[0], expected, rtol=0, atol=2e-5 * np.abs(expected).max())
+        np.testing.assert_array_equal(results[1], results[0])
 
 
 @pytest.mark.gpu_sim
