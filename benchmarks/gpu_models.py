@@ -3,9 +3,11 @@
     python tests/cudasim/run.py benchmarks/gpu_models.py FOLDER [NAME ...] [--precision f32 f16]
     python benchmarks/gpu_models.py FOLDER ...       # on a real device
 
-FOLDER holds models (``.xml``, ``.onnx``, also in folders below); inputs are random, dynamic dimensions become small.
-The error is the largest difference to the CPU device in f32, relative to the largest value of the output. Launches
-(and host work, which synchronises) are those of the second inference, where graphs are off.
+FOLDER holds models (``.xml``, ``.onnx``, also in folders below). Inputs are those of the first case in
+``ref/NAME.npz``, where that is (arrays ``c0.s{step}.in.{input name}``: one inference for each step, with the variables
+that the one before left); else random, and dynamic dimensions become small. The error is the largest difference to the
+CPU device in f32, relative to the largest value of the output. Records and host work, which synchronises, are those of
+all plans.
 """
 
 from __future__ import annotations
@@ -41,10 +43,21 @@ def feeds_of(model: ov.Model, size: int) -> list[np.ndarray]:
     return feeds
 
 
+def stored_feeds(path: Path) -> list[dict[str, np.ndarray]]:
+    """Inputs by name for each step of the first case."""
+    steps: dict[int, dict[str, np.ndarray]] = {}
+    with np.load(path) as arrays:
+        for key in arrays.files:
+            case, step, kind, name = key.split(".", 3)
+            if case == "c0" and kind == "in":
+                steps.setdefault(int(step[1:]), {})[name] = arrays[key]
+    return [feed for _, feed in sorted(steps.items())]
+
+
 def error_of(actual: Any, expected: Any) -> float:
     worst = 0.0
     for a, b in zip(actual.to_tuple(), expected.to_tuple(), strict=True):
-        if a.shape != b.shape or (b.dtype.kind == "f" and not np.isfinite(a).all()):
+        if a.shape != b.shape or (b.dtype.kind == "f" and not np.isfinite([a, b]).all()):
             return float("inf")
         if b.size and b.dtype.kind == "f":
             largest = float(np.abs(b).max()) or 1.0
@@ -85,15 +98,21 @@ def main() -> int:
         if arguments.names and path.stem not in arguments.names:
             continue
         model = core.read_model(path)
-        feeds = feeds_of(model, arguments.size)
-        expected = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(feeds)
+        stored = arguments.folder / "ref" / f"{path.stem}.npz"
+        feeds: list[Any] = (
+            stored_feeds(stored) if stored.exists() else [feeds_of(model, arguments.size)]
+        )
+        reference = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        on_cpu = reference.create_infer_request()
+        expected = [on_cpu.infer(feed, share_outputs=False) for feed in feeds]
         for precision in arguments.precision:
             begun = time.perf_counter()
             config = {"INFERENCE_PRECISION_HINT": precision, "OVGPU_CUDA_GRAPHS": False}
             try:
                 compiled = core.compile_model(model, "GPU", config)
                 request = compiled.create_infer_request()
-                error = error_of(request.infer(feeds), expected)
+                pairs = zip(feeds, expected, strict=True)
+                error = max(error_of(request.infer(feed), want) for feed, want in pairs)
             except RuntimeError as failure:
                 print(f"{path.stem:30}{precision:5} {str(failure).splitlines()[0][:80]}")
                 status = 1
