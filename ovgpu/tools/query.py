@@ -19,7 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     core = ov.Core()
     model = core.read_model(arguments.model)
-    placed = core.query_model(model, arguments.device)
+    # The GPU also says which operations run on the host.
+    tiers = "OVGPU_QUERY_TIERS" in core.get_property(arguments.device, "SUPPORTED_PROPERTIES")
+    placed = core.query_model(
+        model, arguments.device, {"OVGPU_QUERY_TIERS": True} if tiers else None
+    )
     count: Counter[tuple[str, str]] = Counter()
     missing = []
     for node in model.get_ordered_ops():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,7 +16,7 @@ from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.value import Value
 from ovgpu.plugins.cpu.evaluate import evaluate as evaluate_on_host
 from ovgpu.plugins.gpu.segment import LARGEST_SHAPE_VALUE, GpuSegment
-from ovgpu.plugins.gpu.transfers import Transfers
+from ovgpu.plugins.gpu.transfers import Transfers, wait_for
 
 #: Plans kept, and continuations kept per boundary; the least recently used go first.
 MAX_PLANS = 64
@@ -40,6 +41,9 @@ class Boundaries(Transfers):
         """Output values of an instruction that selects ``count`` elements."""
         raise NotImplementedError
 
+    def _add_time(self, instruction: int, seconds: float) -> None:
+        raise NotImplementedError
+
     def _plan(self, segment: GpuSegment, parent: GpuSegment | None) -> GpuSegment:
         raise NotImplementedError
 
@@ -58,9 +62,11 @@ class Boundaries(Transfers):
         assert segment.deciding is not None
         key: Any = tuple([(arrays[n].shape, arrays[n].tobytes()) for n in segment.deciding])
         if segment.runs_boundary:
+            begun = time.perf_counter()
             segment.pending[:] = evaluate_on_host(
                 instruction.node, [arrays[n] for n in instruction.inputs]
             )
+            self._add_time(segment.stop, time.perf_counter() - begun)
             key = (key, tuple([r.shape for r in segment.pending]))
         return self._find(segment, key, lambda: self._plan_child(segment, instruction, arrays))
 
@@ -108,7 +114,7 @@ class Boundaries(Transfers):
     # ---- counted on the device --------------------------------------------------------------------------------------
     def _continue_counted(self, segment: GpuSegment) -> GpuSegment:
         """The segment after one whose last operation has counted its results, which stay where they are."""
-        self.stream.synchronize()
+        wait_for(self.stream.ptr)
         count = int(self._count.view(4).view(np.uint32)[0])
         return self._find(segment, count, lambda: self._plan_counted(segment, count))
 

@@ -20,7 +20,13 @@ from ovgpu.graph.model import Model
 from ovgpu.graph.port import ConstOutput
 from ovgpu.graph.tensor import Tensor
 from ovgpu.plugins.cpu.evaluate import host_program
-from ovgpu.plugins.gpu.context import DeviceContext, OutOfDeviceMemory, storage_type, to_storage
+from ovgpu.plugins.gpu.context import (
+    DeviceContext,
+    DeviceFailure,
+    OutOfDeviceMemory,
+    storage_type,
+    to_storage,
+)
 from ovgpu.plugins.gpu.device import DEFAULT_GRAPH_LIMIT, cupy
 from ovgpu.plugins.gpu.evaluate import LARGEST_KNOWN
 from ovgpu.plugins.gpu.executor import GpuExecutor
@@ -56,7 +62,8 @@ class CompiledGpu(CompiledPlugin):
         self._lowerings = {
             id(i): find_lowering(i.node) for i in self.program.instructions if not i.bodies
         }
-        self._upload_weights()
+        with self.context.doing(f"uploading the weights of '{self.name}'"):
+            self._upload_weights()
         self._jobs: weakref.WeakSet[GpuJob] = weakref.WeakSet()
         #: The job that planned at the upper bounds; the first request takes it over.
         self._first_job: GpuJob | None = self._prepared_job()
@@ -101,10 +108,11 @@ class CompiledGpu(CompiledPlugin):
 
     def _prepared_job(self) -> GpuJob:
         """A job with plan and memory for the upper bounds, so that the model compiles its kernels now."""
-        job = GpuJob(self)
         try:
-            job.executor.prepare()
-        except OutOfDeviceMemory:
+            with self.context.doing(f"planning '{self.name}'"):
+                job = GpuJob(self)
+                job.executor.prepare()
+        except (OutOfDeviceMemory, DeviceFailure):
             raise
         except RuntimeError:
             # Upper bounds that each are possible need not be possible together.
@@ -175,13 +183,10 @@ class CompiledGpu(CompiledPlugin):
         found: set[str] = set()
         for job in list(self._jobs):
             for segment in job.executor.segments():
-                found.update(
-                    r.name.removesuffix(":host")
-                    for r in segment.records
-                    if r.name.endswith(":host")
-                )
+                at = [index for index, tier in segment.tiers.items() if tier == "host"]
                 if segment.runs_boundary:
-                    found.add(self.program.instructions[segment.stop].name)
+                    at.append(segment.stop)
+                found.update(self.program.instructions[index].name for index in at)
         return sorted(found)
 
     def _graph_count(self) -> int:
@@ -307,12 +312,15 @@ class GpuJob(Job):
 
     def profiling(self) -> list[ProfilingInfo]:
         infos = []
+        tiers = {i: t for segment in self.executor.ran for i, t in segment.tiers.items()}
         for index, instruction in enumerate(self.executor.program.instructions):
             took = datetime.timedelta(seconds=self.executor.times.get(index, 0.0))
             status = (
                 ProfilingInfo.EXECUTED if index in self.executor.times else ProfilingInfo.NOT_RUN
             )
-            tier = "host" if self.compiled.lowering(instruction) is None else "cuda"
+            without = "host" if self.compiled.lowering(instruction) is None else "cuda"
+            # A lowering may refuse the shapes of a plan, which then runs on the host.
+            tier = tiers.get(index, without)
             kind = f"{tier}_{self.compiled.precision.to_string()}"
             infos.append(
                 ProfilingInfo(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,10 @@ from ovgpu.plugins.gpu.modules import ModuleCache
 
 class OutOfDeviceMemory(RuntimeError):
     """The device has not enough memory; the text says how much was asked for and how much is free."""
+
+
+class DeviceFailure(RuntimeError):
+    """CUDA reported an error; the text names the device and what it was asked to do."""
 
 
 class DeviceContext:
@@ -40,6 +46,18 @@ class DeviceContext:
         """A context manager that makes this the current device of the thread."""
         return cupy().cuda.Device(self.index)
 
+    @contextmanager
+    def doing(self, action: str) -> Iterator[None]:
+        """Errors of CUDA in the block become a RuntimeError (DeviceFailure) that names the device and the action.
+
+        Not for work of every inference: entering costs more than the calls inside.
+        """
+        driver, runtime = cupy().cuda.driver, cupy().cuda.runtime
+        try:
+            yield
+        except (driver.CUDADriverError, runtime.CUDARuntimeError) as error:
+            raise DeviceFailure(f"GPU.{self.index}: {action} failed: {error}") from error
+
     def encoder(self, tickets: int) -> Encoder:
         """A new, empty encoder for this device; ``tickets`` is the address of what :meth:`tickets` made."""
         return Encoder(
@@ -58,10 +76,10 @@ class DeviceContext:
     def allocate(self, nbytes: int) -> Any:
         """Device memory of at least ``nbytes`` (an object with ``.ptr``), aligned to 256 bytes.
 
-        Raises OutOfDeviceMemory.
+        Raises OutOfDeviceMemory, or DeviceFailure for other errors of CUDA.
         """
         module = cupy()
-        with self.activate():
+        with self.activate(), self.doing(f"allocating {nbytes:,} bytes"):
             try:
                 return module.cuda.alloc(max(nbytes, 256))
             except module.cuda.memory.OutOfMemoryError as error:

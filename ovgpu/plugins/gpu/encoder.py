@@ -31,6 +31,8 @@ class Record:
 
     #: Whether it may be part of a CUDA graph.
     capturable = True
+    #: What profiles say who did the work: kernels of ours, a library or the host.
+    tier = "cuda"
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -106,6 +108,7 @@ class Enqueue(Record):
     """Work of a library (cuBLASLt ...) that takes a stream and may be captured."""
 
     __slots__ = ("_call", "_keep")
+    tier = "library"
 
     def __init__(self, name: str, call: Callable[[int], None], keep: Any = None) -> None:
         super().__init__(name)
@@ -121,6 +124,7 @@ class Host(Record):
 
     __slots__ = ("_call",)
     capturable = False
+    tier = "host"
 
     def __init__(self, name: str, call: Callable[[int], None]) -> None:
         super().__init__(name)

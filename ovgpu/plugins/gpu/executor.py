@@ -16,7 +16,7 @@ from ovgpu.execution.ranges import marked, pop_range, push_range
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.value import Value
 from ovgpu.plugins.gpu.boundaries import MAX_PLANS, Boundaries
-from ovgpu.plugins.gpu.context import OutOfDeviceMemory, to_storage
+from ovgpu.plugins.gpu.context import DeviceFailure, OutOfDeviceMemory, to_storage
 from ovgpu.plugins.gpu.device import cupy
 from ovgpu.plugins.gpu.encoder import Record
 from ovgpu.plugins.gpu.memo import PlanMemo
@@ -60,6 +60,8 @@ class GpuExecutor(Boundaries):
         self.allocations = 0
         self.graph_launches = 0
         self.times: dict[int, float] = {}
+        #: Segments of the last inference that was profiled.
+        self.ran: list[GpuSegment] = []
         self.strings = {}
         with self.context.activate():
             self.stream = cupy().cuda.Stream(non_blocking=True)
@@ -70,9 +72,9 @@ class GpuExecutor(Boundaries):
         self._roots: OrderedDict[Any, GpuSegment] = OrderedDict()
         #: Segments with a graph, the least recently launched first.
         self._graphs: OrderedDict[int, GpuSegment] = OrderedDict()
-        self._inputs = [Staging() for _ in self.program.inputs]
-        self._outputs = [Staging() for _ in self.program.outputs]
-        self._count = Staging()
+        self._inputs = [Staging(self.context) for _ in self.program.inputs]
+        self._outputs = [Staging(self.context) for _ in self.program.outputs]
+        self._count = Staging(self.context)
         self._string_inputs = [
             i
             for i, n in enumerate(self.program.inputs)
@@ -189,9 +191,9 @@ class GpuExecutor(Boundaries):
         with self.context.activate():
             self._drop_plans()
             self._blocks.clear()
-            self._inputs = [Staging() for _ in self.program.inputs]
-            self._outputs = [Staging() for _ in self.program.outputs]
-            self._count = Staging()
+            self._inputs = [Staging(self.context) for _ in self.program.inputs]
+            self._outputs = [Staging(self.context) for _ in self.program.outputs]
+            self._count = Staging(self.context)
 
     def _end(self) -> None:
         """The inference has ended, well or badly."""
@@ -290,7 +292,7 @@ class GpuExecutor(Boundaries):
     def _complete(self, segment: GpuSegment) -> Results:
         try:
             with self.context.activate():
-                self._done.synchronize()
+                _wait_for(self._done)
             results = self._finish(segment)
             if self.cancelled:
                 # The device cannot stop what it has begun: variables have their new values.
@@ -309,13 +311,14 @@ class GpuExecutor(Boundaries):
         else:
             self._roots.move_to_end(key)
         self.times.clear()
+        self.ran.clear()
         self._begin(segment, inputs)
         self._run_records(segment)
         while segment.stop < len(self.program.instructions):
             segment = self._continue(segment)
             self._run_records(segment)
         self._give_device_outputs(segment, targets)
-        self.stream.synchronize()
+        _wait_for(self.stream)
         return self._finish(segment)
 
     def _key(self, inputs: Sequence[Any], targets: Sequence[Any]) -> tuple[Any, ...]:
@@ -376,7 +379,10 @@ class GpuExecutor(Boundaries):
 
     def _launch(self, segment: GpuSegment) -> None:
         self._graphs.move_to_end(id(segment))
-        segment.graph.launch(self.stream)
+        try:
+            segment.graph.launch(self.stream)
+        except Exception as error:
+            raise RuntimeError(f"replaying the CUDA graph failed: {error}") from error
         self.graph_launches += 1
 
     def _capture(self, segment: GpuSegment) -> bool:
@@ -410,6 +416,7 @@ class GpuExecutor(Boundaries):
 
     def _run_timed(self, segment: GpuSegment) -> None:
         """Run and add up what each instruction takes: device time by events, host work by the clock."""
+        self.ran.append(segment)
         module = cupy()
         timed: list[tuple[int, Any, Any]] = []
         for record in segment.records:
@@ -422,12 +429,13 @@ class GpuExecutor(Boundaries):
                 timed.append((record.instruction, before, after))
             else:
                 self._add_time(record.instruction, time.perf_counter() - begun)
-        self.stream.synchronize()
+        _wait_for(self.stream)
         for instruction, before, after in timed:
             self._add_time(instruction, module.cuda.get_elapsed_time(before, after) / 1e3)
 
     def _add_time(self, instruction: int, seconds: float) -> None:
-        self.times[instruction] = self.times.get(instruction, 0.0) + seconds
+        if self.compiled.profile:
+            self.times[instruction] = self.times.get(instruction, 0.0) + seconds
 
     def _after_failure(self, error: BaseException) -> BaseException:
         """Bring the job back to rest and say what users are told."""
@@ -435,7 +443,7 @@ class GpuExecutor(Boundaries):
         if isinstance(error, InferenceCancelled) or not isinstance(error, Exception):
             return error
         text = str(error)
-        if not isinstance(error, OutOfDeviceMemory):
+        if not isinstance(error, (OutOfDeviceMemory, DeviceFailure)):
             text = f"GPU.{self.context.index}: {text}"
         if not alive:
             # Graphs and plans belong to a context that CUDA has given up.
@@ -511,6 +519,14 @@ def _is_identity(order: Any) -> bool:
     if type(order) is not np.ndarray:
         return bool(order.shape == (1,))
     return bool(np.array_equal(order, np.arange(order.size)))
+
+
+def _wait_for(work: Any) -> None:
+    """Wait for a stream or an event."""
+    try:
+        work.synchronize()
+    except Exception as error:
+        raise RuntimeError(f"waiting for the device failed: {error}") from error
 
 
 def _tree(segment: GpuSegment) -> Iterator[GpuSegment]:

@@ -70,6 +70,8 @@ class GpuPlugin(Plugin):
                     default=lambda: device_info(self._default()).memory_bytes,
                     mutability=RO,
                 ),
+                # Whether query_model says who runs each operation; not by default: users compare with device names.
+                Property("OVGPU_QUERY_TIERS", parse_bool, False),
                 Property("OVGPU_CUDA_GRAPHS", parse_bool, True),
                 # Graphs that each job keeps, the least recently used go first.
                 Property("OVGPU_CUDA_GRAPH_LIMIT", parse_natural, DEFAULT_GRAPH_LIMIT),
@@ -97,10 +99,20 @@ class GpuPlugin(Plugin):
         return self._properties
 
     def query_model(self, model: Model, config: Mapping[str, Any]) -> dict[str, str]:
-        """Every operation runs: those without a kernel of ours on the host, with their copies; the compiled model's
-        property OVGPU_HOST_OPERATIONS and the profile name them."""
-        index = self._index(config)
-        return {node.get_friendly_name(): f"GPU.{index}" for node in model.get_ordered_ops()}
+        """Every operation runs: those without a kernel of ours on the host, with their copies.
+
+        With ``OVGPU_QUERY_TIERS`` the names of devices are followed by who does the work, as in ``GPU.0:host``: see
+        :func:`ovgpu.plugins.gpu.tiers.query_tiers`. What ran in the end, the compiled model's property
+        OVGPU_HOST_OPERATIONS and the profile say.
+        """
+        device = f"GPU.{self._index(config)}"
+        tiers: dict[str, str] = {}
+        if config.get("OVGPU_QUERY_TIERS"):
+            from ovgpu.plugins.gpu.tiers import query_tiers
+
+            tiers = query_tiers(model)
+        names = [node.get_friendly_name() for node in model.get_ordered_ops()]
+        return {name: f"{device}:{tiers[name]}" if name in tiers else device for name in names}
 
     def compile_model(self, model: Model, config: Mapping[str, Any]) -> CompiledPlugin:
         from ovgpu.plugins.gpu.compiled import CompiledGpu

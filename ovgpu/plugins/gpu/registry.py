@@ -160,6 +160,21 @@ class DeviceKernel:
     #: Where outputs' sizes depend on data, they stay on the device, and only the number of elements is read back.
     counted: CountedOutputs | None = None
 
+    def takes(
+        self,
+        node: Node,
+        inputs: Sequence[Value],
+        outputs: Sequence[Value],
+        is_known: Callable[[int], bool],
+    ) -> bool:
+        """Whether it lowers the operation for these (static) values; ``is_known`` says of which inputs planning knows
+        the elements. What it does not take runs on the host."""
+        if self.alias:
+            return True
+        if any(i < len(inputs) and not is_known(i) for i in self.known_inputs):
+            return False
+        return self.accepts is None or self.accepts(node, inputs, outputs)
+
     def takes_strided(self, op: Lowering, index: int, tensor: DeviceTensor) -> bool:
         """Whether input ``index`` may be ``tensor``, which is a view with strides."""
         fits = index in self.strided_inputs or (self.view is not None and index == 0)

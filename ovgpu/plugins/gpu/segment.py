@@ -81,6 +81,17 @@ class GpuSegment:
         """Whether all is device work that a stream can take without waiting."""
         return not self.capture_failed and all(record.capturable for record in self.records)
 
+    @property
+    def tiers(self) -> dict[int, str]:
+        """Who runs each instruction that has records: ``cuda``, ``library`` or ``host``; the last one where several."""
+        order = ("cuda", "library", "host")
+        found: dict[int, str] = {}
+        for record in self.records:
+            known = found.get(record.instruction, record.tier)
+            found[record.instruction] = max(known, record.tier, key=order.index)
+        found.pop(-1, None)  # inputs and outputs of the model
+        return found
+
 
 class GpuSegmentPlanner:
     """Builds one segment: shapes, places in the arena, records."""
@@ -276,18 +287,17 @@ class GpuSegmentPlanner:
         tensors = (*instruction.inputs, *instruction.outputs)
         if any(self.executor.storage(n) is Type.string for n in tensors):
             return None  # strings never leave the host
-        if kernel is None or kernel.alias:
-            return kernel
-        if any(
-            i < len(instruction.inputs) and self.known(instruction.inputs[i]) is None
-            for i in kernel.known_inputs
-        ):
+        if kernel is None:
             return None
         inputs = [self.segment.values[n] for n in instruction.inputs]
         outputs = [self.segment.values[n] for n in instruction.outputs]
-        if kernel.accepts is not None and not kernel.accepts(instruction.node, inputs, outputs):
-            return None
-        return kernel
+        takes = kernel.takes(
+            instruction.node,
+            inputs,
+            outputs,
+            lambda index: self.known(instruction.inputs[index]) is not None,
+        )
+        return kernel if takes else None
 
     def _aliasable(self, instruction: Instruction) -> bool:
         source = instruction.inputs[0]

@@ -189,7 +189,7 @@ class DeviceState(State):
     def get(self) -> Tensor:
         if self.shape is None:
             return Tensor.from_host(np.zeros(self.smallest_shape, self.type.host_dtype), self.type)
-        with self._context.activate():
+        with self._context.activate(), self._context.doing(f"reading the variable '{self.name}'"):
             array = from_storage(self._read_bytes(), self.storage, self.shape)
         return Tensor.from_host(array.astype(self.type.host_dtype), self.type)
 
@@ -205,7 +205,7 @@ class DeviceState(State):
                 f"got {list(shape)}"
             )
         data = to_storage(value.host_array(), self.storage)
-        with self._context.activate():
+        with self._context.activate(), self._context.doing(f"writing the variable '{self.name}'"):
             old, self.shape = self.shape, None  # what it held need not move along
             try:
                 if self.axis is None:

@@ -28,11 +28,25 @@ if TYPE_CHECKING:
 INLINE_BYTES = 1024
 
 HOST_TO_DEVICE, DEVICE_TO_HOST, DEVICE_TO_DEVICE = 1, 2, 3
+_DIRECTION = ("", "to the device", "to the host", "on the device")
 
 
 def copy_async(target: int, source: int, nbytes: int, kind: int, stream: int) -> None:
-    """Enqueue a copy."""
-    cupy().cuda.runtime.memcpyAsync(target, source, nbytes, kind, stream)
+    """Enqueue a copy. Raises RuntimeError that says which kind failed."""
+    try:
+        cupy().cuda.runtime.memcpyAsync(target, source, nbytes, kind, stream)
+    except Exception as error:
+        raise RuntimeError(
+            f"copying {nbytes:,} bytes {_DIRECTION[kind]} failed: {error}"
+        ) from error
+
+
+def wait_for(stream: int) -> None:
+    """Wait for the work on a stream. Raises RuntimeError that says so."""
+    try:
+        cupy().cuda.runtime.streamSynchronize(stream)
+    except Exception as error:
+        raise RuntimeError(f"waiting for the device failed: {error}") from error
 
 
 def view_of(tensor: DeviceTensor, owner: Any) -> Any:
@@ -224,7 +238,7 @@ class Transfers:
         data = np.empty(tensor.nbytes, np.uint8)
         if data.nbytes:
             copy_async(data.ctypes.data, tensor.address, data.nbytes, DEVICE_TO_HOST, stream)
-            cupy().cuda.runtime.streamSynchronize(stream)
+            wait_for(stream)
         array = from_storage(data, tensor.storage, tensor.shape)
         return array.astype(tensor.type.host_dtype, copy=False)
 
@@ -236,4 +250,4 @@ class Transfers:
         if data.nbytes:
             copy_async(tensor.address, data.ctypes.data, data.nbytes, HOST_TO_DEVICE, stream)
             # `data` must live until the copy has read it.
-            cupy().cuda.runtime.streamSynchronize(stream)
+            wait_for(stream)

@@ -105,6 +105,56 @@ def test_lost_gpu(gpu_problems, start):
     assert compiled.get_property("EXECUTION_DEVICES") == ["CPU"]
 
 
+@pytest.mark.gpu_sim(policy=["lazy", "eager", "random:1", "random:2"])
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore:.*gives up GPU")
+@pytest.mark.parametrize("after", [0, 4, 8])
+def test_gpu_is_lost_under_running_requests(gpu_problems, after):
+    """8 requests, of which ``after`` run on the GPU when it is lost: each ends with the CPU's result."""
+    compiled = compile_auto(dense([4, 8]))
+    reference = cpu_request(dense([4, 8]))
+    values = [reals(4, 8, seed=seed) for seed in range(8)]
+    requests = [compiled.create_infer_request() for _ in values]
+    for request in requests:
+        for _ in range(2):
+            request.infer(VALUES)
+    assert compiled.get_property("EXECUTION_DEVICES") == ["GPU"]
+    for index, (request, value) in enumerate(zip(requests, values, strict=True)):
+        if index == after:
+            gpu_problems.lose_device(0)
+        request.start_async([value])
+    if after == len(requests):
+        gpu_problems.lose_device(0)
+    for request, value in zip(requests, values, strict=True):
+        assert request.wait_for(60_000), "the request hangs"
+        assert_same(request.results, reference.infer([value]))
+    for request, value in zip(requests, values, strict=True):
+        assert_same(request.infer([value]), reference.infer([value]))
+    assert compiled.get_property("EXECUTION_DEVICES") == ["CPU"]
+
+
+@pytest.mark.gpu_sim
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore:.*gives up GPU")
+def test_gpu_is_lost_under_a_queue(gpu_problems):
+    compiled = compile_auto(dense([4, 8]))
+    reference = cpu_request(dense([4, 8]))
+    queue = ov.AsyncInferQueue(compiled, 4)
+    results: dict[int, np.ndarray] = {}
+    queue.set_callback(
+        lambda request, index: results.__setitem__(index, request.results.to_tuple()[0])
+    )
+    for index in range(40):
+        if index == 17:
+            gpu_problems.lose_device(0)
+        queue.start_async([reals(4, 8, seed=index)], index)
+    queue.wait_all()
+    assert sorted(results) == list(range(40))
+    for index, result in results.items():
+        want = reference.infer([reals(4, 8, seed=index)])[0]
+        np.testing.assert_allclose(result, want, 1e-5, 1e-5)
+
+
 @pytest.mark.gpu_sim
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_variables_of_a_lost_gpu(gpu_problems):
