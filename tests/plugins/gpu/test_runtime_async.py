@@ -23,15 +23,13 @@ from ovgpu import opset16 as ops
 
 pytestmark = pytest.mark.gpu_sim
 
-SEEDS = [f"random:{seed}" for seed in range(1, 7)]
-
-
-@pytest.mark.gpu_sim(policy=["lazy", *SEEDS])
-@pytest.mark.parametrize(
+BUILDS = pytest.mark.parametrize(
     "build", [lambda: dense([(1, 6), 8]), through_host, found], ids=["dense", "host", "found"]
 )
-def test_queue(build):
-    """4 jobs, 50 requests of changing shapes: each result is that of its own input."""
+
+
+def check_queue(build) -> None:
+    """4 jobs, 100 requests of changing shapes: each result is that of its own input."""
     model = build()
     reference = cpu_request(model)
     queue = ov.AsyncInferQueue(compile_gpu(model, {"NUM_STREAMS": 4}), 4)
@@ -41,16 +39,30 @@ def test_queue(build):
         lambda request, index: results.__setitem__(index, request.results.to_tuple()[0])
     )
     values = []
-    for index in range(50):
+    for index in range(100):
         shape = [1 + index % 6, *(d.get_length() for d in width[1:])] if len(width) > 1 else [5]
         values.append(reals(*shape, seed=index))
         queue.start_async([values[-1]], index)
     queue.wait_all()
-    assert sorted(results) == list(range(50))
+    assert sorted(results) == list(range(100))
     for index, value in enumerate(values):
         np.testing.assert_allclose(
             results[index], reference.infer([value]).to_tuple()[0], 1e-5, 1e-5
         )
+
+
+@pytest.mark.gpu_sim(policy=["lazy", "random:1", "random:2", "random:3"])
+@BUILDS
+def test_queue(build):
+    check_queue(build)
+
+
+@pytest.mark.slow
+@pytest.mark.gpu_sim(policy=[f"random:{seed}" for seed in range(4, 21)])
+@BUILDS
+def test_queue_in_many_orders(build):
+    """With those of test_queue 20 orders of the streams' work."""
+    check_queue(build)
 
 
 def prepared(build=lambda: dense([4, 8]), config=None):
