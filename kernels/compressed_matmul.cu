@@ -1,8 +1,8 @@
-// Products with packed weights of 4 or 8 bits, which are unpacked on their way from memory and never stored unpacked.
+// Products with packed weights of 1 to 8 bits, which are unpacked on their way from memory and never stored unpacked.
 //
 // out[m, n] = sum over k of x[m, k] * (weight[n, k] - zero[n, g]) * scale[n, g], with g = k / group.
-// WEIGHTS_U4, WEIGHTS_I4, WEIGHTS_NF4, WEIGHTS_U8 or WEIGHTS_I8 says what the codes mean; 4-bit codes have the first value in the
-// low half of a byte.
+// WEIGHTS_U1 ... WEIGHTS_U8, WEIGHTS_I4, WEIGHTS_I8 or WEIGHTS_NF4 says what the codes mean and how they lie in memory.
+#include "codes.cuh"
 #include "epilogue.cuh"
 #include "storage.cuh"
 #include "store_results.cuh"
@@ -10,16 +10,30 @@
 
 #if defined(WEIGHTS_U8) || defined(WEIGHTS_I8)
 constexpr int BITS = 8;
+#elif defined(WEIGHTS_U6)
+typedef u6_t Codes;
+#elif defined(WEIGHTS_U3)
+typedef u3_t Codes;
+#elif defined(WEIGHTS_U2)
+typedef u2_t Codes;
+#elif defined(WEIGHTS_U1)
+typedef u1_t Codes;
 #else
-constexpr int BITS = 4;
+typedef u4_t Codes;  // i4 and nf4 too
 #endif
-constexpr int PER_WORD = 32 / BITS, PER_LOAD = 128 / BITS;
-// Weights that are unpacked at once: whole words, which go with whole 16 bytes of data.
-constexpr int CHUNK = PER_WORD > PER_16_BYTES ? PER_WORD : PER_16_BYTES;
+#if !defined(WEIGHTS_U8) && !defined(WEIGHTS_I8)
+constexpr int BITS = Codes::bits;
+#endif
+// Codes of 3 and 6 bits lie in groups of bytes and are taken one by one; the others fill words.
+constexpr bool FILLS_WORDS = 32 % BITS == 0;
+// Weights of one load: 16 bytes, or less where these would be more than a lane's share of a short row.
+constexpr int PER_WORD = 32 / BITS, PER_LOAD = BITS < 4 ? 32 : 128 / BITS, WORDS = PER_LOAD * BITS / 32;
+// Weights that are unpacked at once go with whole 16 bytes of data.
+constexpr int CHUNK = BITS < 8 || PER_16_BYTES > 4 ? 8 : 4;
 
 struct CompressedShape {
   int m, n, k, group, groups;
-  int dense_loads;  // 16 bytes of weights are aligned and within a group, and so are the data that belong to them
+  int dense_loads;  // whole loads of weights are aligned and within a group, and so are the data that belong to them
   int data_vector, packed_fours, out_vector;
 };
 
@@ -50,7 +64,7 @@ struct Decoder {
 #elif defined(WEIGHTS_I4)
     return static_cast<float>(static_cast<int>((code & 15) ^ 8) - 8);
 #else
-    return static_cast<float>(code & 15);
+    return static_cast<float>(code & ((1u << BITS) - 1));
 #endif
   }
 };
@@ -58,7 +72,27 @@ struct Decoder {
 #endif
 
 __device__ __forceinline__ unsigned code_at(const unsigned char* weights, long long index) {
-  return BITS == 8 ? weights[index] : weights[index >> 1] >> (index & 1) * 4;
+#if defined(WEIGHTS_U8) || defined(WEIGHTS_I8)
+  return weights[index];
+#else
+  return Codes::at(weights + (index >> 3) * BITS, index & 7);
+#endif
+}
+
+// Where a word has its code number i; a byte of u1 begins with its highest bit.
+__device__ __forceinline__ constexpr int shift_of(int i) { return BITS == 1 ? (i & 24) + 7 - (i & 7) : i * BITS; }
+
+// The words of a load, whose address is a multiple of their size.
+__device__ __forceinline__ void load_words(const unsigned char* p, unsigned (&words)[WORDS]) {
+  if constexpr (WORDS == 4) {
+    const uint4 packed = *reinterpret_cast<const uint4*>(p);
+    words[0] = packed.x, words[1] = packed.y, words[2] = packed.z, words[3] = packed.w;
+  } else if constexpr (WORDS == 2) {
+    const uint2 packed = *reinterpret_cast<const uint2*>(p);
+    words[0] = packed.x, words[1] = packed.y;
+  } else {
+    words[0] = *reinterpret_cast<const unsigned*>(p);
+  }
 }
 
 __device__ __forceinline__ float zero_at(const Element* zeros, long long index) { return zeros ? widen(zeros[index]) : 0.f; }
@@ -76,14 +110,14 @@ __device__ __forceinline__ void few_rows(const Element* data, const unsigned cha
     for (int f = 0; f < FACTORS; f++) {
       const long long row_of_weights = column + f * static_cast<long long>(s.n);
       const long long first = row_of_weights * s.k, first_group = row_of_weights * s.groups;
-      if (s.dense_loads) {
+      if (FILLS_WORDS && s.dense_loads) {
         // Rows behind the last one are those of the last: nothing depends on a condition while loads are on their way.
         const Element* rows[ROWS];
 #pragma unroll
         for (int r = 0; r < ROWS; r++) rows[r] = data + static_cast<long long>(min(first_row + r, s.m - 1)) * s.k;
         for (int k = lane * PER_LOAD; k < s.k; k += 32 * PER_LOAD) {
-          const uint4 packed = *reinterpret_cast<const uint4*>(weights + (first + k) * BITS / 8);
-          const unsigned words[4] = {packed.x, packed.y, packed.z, packed.w};
+          unsigned words[WORDS];
+          load_words(weights + (first + k) * BITS / 8, words);
           const long long group = first_group + k / s.group;
           const float scale = widen(scales[group]), zero = zero_at(zeros, group);
           float parts[ROWS] = {};
@@ -91,7 +125,7 @@ __device__ __forceinline__ void few_rows(const Element* data, const unsigned cha
           for (int c = 0; c < PER_LOAD; c += CHUNK) {
             float w[CHUNK];
 #pragma unroll
-            for (int i = 0; i < CHUNK; i++) w[i] = decode(words[(c + i) / PER_WORD] >> (c + i) % PER_WORD * BITS) - zero;
+            for (int i = 0; i < CHUNK; i++) w[i] = decode(words[(c + i) / PER_WORD] >> shift_of((c + i) % PER_WORD)) - zero;
 #pragma unroll
             for (int r = 0; r < ROWS; r++) {
 #pragma unroll
@@ -157,9 +191,11 @@ struct PackedTile {
       const int inside = row < s.n ? s.k - k : 0;
       const long long first = static_cast<long long>(row) * s.k + k, first_group = static_cast<long long>(row) * s.groups;
       if (s.packed_fours && inside >= 4) {
-        // Four codes lie in one aligned half word or word, and in one group.
+        // Four codes lie in one aligned byte, half word or word, and in one group.
         const unsigned char* p = weights + first * BITS / 8;
-        const unsigned codes = BITS == 4 ? *reinterpret_cast<const unsigned short*>(p) : *reinterpret_cast<const unsigned*>(p);
+        const unsigned codes = BITS == 2   ? *p
+                               : BITS == 4 ? *reinterpret_cast<const unsigned short*>(p)
+                                           : *reinterpret_cast<const unsigned*>(p);
         const long long group = first_group + k / s.group;
         const float scale = widen(scales[group]), zero = zero_at(zeros, group);
 #pragma unroll

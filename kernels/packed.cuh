@@ -1,5 +1,6 @@
 // Element types of at most 8 bits as they lie in memory: the order of constants and tensors (ovgpu/graph/packing.py).
 #pragma once
+#include "codes.cuh"
 #include "types.cuh"
 
 // ---- 8-bit floats (OCP OFP8 and MX) ----------------------------------------------------------------------------------
@@ -67,50 +68,7 @@ template <> struct Packer<f8e8m0_t> {
   }
 };
 
-// ---- types below 8 bits ----------------------------------------------------------------------------------------------
-// bits, type of the values, and the value of element n.
-struct u1_t {
-  typedef unsigned char type;
-  static constexpr int bits = 1;
-  static __device__ __forceinline__ type at(const unsigned char* p, unsigned n) { return p[n / 8] >> (7 - n % 8) & 1; }
-};
-struct u2_t {
-  typedef unsigned char type;
-  static constexpr int bits = 2;
-  static __device__ __forceinline__ type at(const unsigned char* p, unsigned n) { return p[n / 4] >> (n % 4 * 2) & 3; }
-};
-struct u4_t {
-  typedef unsigned char type;
-  static constexpr int bits = 4;
-  static __device__ __forceinline__ type at(const unsigned char* p, unsigned n) { return p[n / 2] >> (n % 2 * 4) & 15; }
-};
-struct i4_t {
-  typedef signed char type;
-  static constexpr int bits = 4;
-  static __device__ __forceinline__ type at(const unsigned char* p, unsigned n) {
-    return (signed char)((u4_t::at(p, n) ^ 8) - 8);
-  }
-};
-// Groups of 8 values in 3 bytes: low two bits of values 0-3, of values 4-7, then all top bits, each from the high end.
-struct u3_t {
-  typedef unsigned char type;
-  static constexpr int bits = 3;
-  static __device__ __forceinline__ type at(const unsigned char* p, unsigned n) {
-    const unsigned char* group = p + n / 8 * 3;
-    const unsigned i = n % 8;
-    return (group[i / 4] >> (6 - i % 4 * 2) & 3) | (group[2] >> (7 - i) & 1) << 2;
-  }
-};
-// Groups of 4 values in 3 bytes: low nibbles of values 0 and 1, of values 2 and 3, then all 2-bit tops, each from the high end.
-struct u6_t {
-  typedef unsigned char type;
-  static constexpr int bits = 6;
-  static __device__ __forceinline__ type at(const unsigned char* p, unsigned n) {
-    const unsigned char* group = p + n / 4 * 3;
-    const unsigned i = n % 4;
-    return (group[i / 2] >> (4 - i % 2 * 4) & 15) | (group[2] >> (6 - i * 2) & 3) << 4;
-  }
-};
+// ---- types below 8 bits: whole numbers are in codes.cuh ---------------------------------------------------------------
 // Quantiles of the normal distribution, scaled to [-1, 1] (Dettmers et al., "QLoRA", 2023). In global memory: lanes that read
 // different entries of constant memory wait for each other.
 static __device__ const float nf4_numbers[16] = {

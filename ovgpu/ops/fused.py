@@ -139,7 +139,7 @@ def compressed_matmul(
 
     Args:
         data: [..., I], real.
-        weights: [O, I] or [O, groups, group] of u4, i4, nf4, u8 or i8; I = groups * group.
+        weights: [O, I] or [O, groups, group] of u1, u2, u3, u4, i4, nf4, u6, u8 or i8; I = groups * group.
         scale: [O, groups], real.
         rest: what ``operands`` names, perhaps less: "zero_point" [O, groups], real, is what the code of zero is; "bias"
             [O]; "residual" [..., O].

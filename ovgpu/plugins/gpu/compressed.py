@@ -1,4 +1,4 @@
-"""Recognises weights of 4 and 8 bits, so that they stay packed in device memory.
+"""Recognises weights of 1 to 8 bits, so that they stay packed in device memory.
 
 In a model they are constants that a chain of operations makes into numbers: Constant -> Convert ->
 [Subtract(zero point)] -> Multiply(scale) -> [Reshape] -> [Convert] -> MatMul.
@@ -19,7 +19,9 @@ from ovgpu.graph.special import Constant
 from ovgpu.passes.graph_editing import replace_by
 
 #: Types of packed weights that kernels/compressed_matmul.cu unpacks.
-PACKED_TYPES = frozenset({Type.u4, Type.i4, Type.nf4, Type.u8, Type.i8})
+PACKED_TYPES = frozenset(
+    {Type.u1, Type.u2, Type.u3, Type.u4, Type.i4, Type.nf4, Type.u6, Type.u8, Type.i8}
+)
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Weights of 4 and 8 bits: the pass that recognises them, and the kernels that multiply them packed."""
+"""Weights of 1 to 8 bits: the pass that recognises them, and the kernels that multiply them packed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ from tests.plugins.gpu.lowering_check import compare, numbers
 
 PRECISIONS = pytest.mark.parametrize("precision", [Type.f32, Type.f16], ids=["f32", "f16"])
 RANGES = {
+    Type.u1: (0, 2),
+    Type.u2: (0, 4),
+    Type.u3: (0, 8),
+    Type.u6: (0, 64),
     Type.u4: (0, 16),
     Type.i4: (-8, 8),
     Type.nf4: (0, 16),
@@ -41,7 +45,7 @@ def test_products(kind, precision):
         scale = np.abs(numbers((columns, groups), 1, 0.1)) + np.float32(0.01)
         arrays = [numbers((2, rows, groups * group), 2), weights, scale]
         compare("CompressedMatMul", arrays, "ovgpu", precision, [1, 2], {1: kind})
-        if kind in (Type.u4, Type.u8):
+        if kind in (Type.u2, Type.u4, Type.u8):
             zeros = _codes(kind, (columns, groups)).astype(np.float32)
             compare("CompressedMatMul", [*arrays, zeros], "ovgpu", precision, [1, 2, 3], {1: kind})
 
@@ -67,7 +71,9 @@ def _model(kind, groups, zero):
 
 @pytest.mark.parametrize("zero", [False, True], ids=["symmetric", "asymmetric"])
 @pytest.mark.parametrize("groups", [0, 1, 4])
-@pytest.mark.parametrize("kind", [Type.u4, Type.i4, Type.u8], ids=lambda t: t.to_string())
+@pytest.mark.parametrize(
+    "kind", [t for t in RANGES if t is not Type.nf4], ids=lambda t: t.to_string()
+)
 def test_recognised(kind, groups, zero):
     from ovgpu.plugins.cpu.evaluate import evaluate_graph
 

@@ -69,7 +69,8 @@ def lower_compressed_matmul(encoder: Encoder, op: Lowering) -> None:
     groups = math.prod(scale.shape[1:])
     group = max(depth // groups, 1)
     bits, itemsize = weights.storage.bitwidth, data.storage.size
-    per_load, four = 128 // bits, 4 * itemsize
+    # Codes of one load, as in the kernels; those of 3 and 6 bits fill no words and are taken one by one.
+    per_load, four = 32 if bits < 4 else 128 // bits, 4 * itemsize
     shape = np.zeros(1, _SHAPE)
     values = {
         "m": rows,
@@ -77,12 +78,16 @@ def lower_compressed_matmul(encoder: Encoder, op: Lowering) -> None:
         "k": depth,
         "group": group,
         "groups": groups,
-        "dense_loads": depth % per_load == 0
+        "dense_loads": 32 % bits == 0
+        and depth % per_load == 0
         and group % per_load == 0
         and weights.address % 16 == 0
         and data.address % 16 == 0,
         "data_vector": depth % 4 == 0 and data.address % four == 0,
-        "packed_fours": depth % 4 == 0 and group % 4 == 0 and weights.address % 4 == 0,
+        "packed_fours": bits in (2, 4, 8)
+        and depth % 4 == 0
+        and group % 4 == 0
+        and weights.address % 4 == 0,
         "out_vector": columns % 4 == 0 and target % four == 0,
     }
     for name, value in values.items():
