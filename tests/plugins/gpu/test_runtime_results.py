@@ -31,13 +31,14 @@ def test_same_as_cpu(name, build, inputs):
         assert_same(actual.infer(values), expected.infer(values))
 
 
+@pytest.mark.parametrize(("precision", "tolerance"), [("f16", 1e-2), ("bf16", 6e-2)])
 @pytest.mark.parametrize(("name", "build", "inputs"), CASES, ids=[c[0] for c in CASES])
-def test_half_precision(name, build, inputs):
+def test_half_precision(name, build, inputs, precision, tolerance):
     model = build()
     expected = cpu_request(model)
-    actual = compile_gpu(model, {"INFERENCE_PRECISION_HINT": "f16"}).create_infer_request()
+    actual = compile_gpu(model, {"INFERENCE_PRECISION_HINT": precision}).create_infer_request()
     for values in inputs:
-        assert_same(actual.infer(values), expected.infer(values), 2e-2)
+        assert_same(actual.infer(values), expected.infer(values), tolerance)
 
 
 @pytest.mark.gpu_sim(check=True)
