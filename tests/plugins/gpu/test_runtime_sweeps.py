@@ -135,6 +135,15 @@ def test_every_call_loses_the_device(gpu_problems, point, name):
         assert_same(compile_and_infer(model, values, 1)[0], expected)
 
 
+@pytest.mark.parametrize("shape", [[4, 8], [(1, 6), 8]], ids=["static", "bounded"])
+def test_failures_while_planning_are_noticed(gpu_problems, shape):
+    """Bounds that are impossible together are left to inferences, failures of CUDA are not."""
+    forget_pools()
+    gpu_problems.inject_fault("host_alloc", 1, gpu_problems.ILLEGAL_ADDRESS, sticky=True)
+    with pytest.raises(RuntimeError, match=r"GPU\.0: allocating 256 bytes of pinned host memory"):
+        compile_gpu(dense(shape))
+
+
 @pytest.mark.parametrize("name", ["dense", "host"])
 def test_memory_ends_at_every_allocation(gpu_problems, name):
     """From the nth allocation on there is no memory left: the error says how much was asked for, and nothing leaks."""
