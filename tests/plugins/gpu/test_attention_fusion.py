@@ -180,6 +180,74 @@ def test_on_the_device(precision, rows, cudasim):
     np.testing.assert_allclose(actual, expected, 0, limit * np.abs(expected).max())
 
 
+def same_on_the_device(model: ov.Model, feeds: list[np.ndarray]) -> None:
+    f32 = {"INFERENCE_PRECISION_HINT": "f32"}
+    expected = ov.compile_model(model, "CPU", f32)(feeds).to_tuple()
+    actual = ov.compile_model(model, "GPU", f32)(feeds).to_tuple()
+    for got, want in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(got, want, 0, 1e-5 * np.abs(want).max())
+
+
+@pytest.mark.gpu_sim
+@pytest.mark.parametrize("mask", [None, (2, 1, 5, 7), (5, 7), (1, HEADS, 5, 7)])
+def test_products_on_the_device(mask):
+    """As networks without an operation for attention write it, with transpositions around it."""
+    shapes = [*LENGTH_FIRST, *([mask] if mask else [])]
+    inputs = parameters(*shapes)
+    out = exchanged(products(*map(exchanged, inputs[:3]), *inputs[3:]))
+    model = ov.Model([out], inputs, "products")
+    assert kinds(lower_model(model)) == ["Attention"]
+    same_on_the_device(model, [reals(*s, seed=i) for i, s in enumerate(shapes)])
+
+
+@pytest.mark.gpu_sim
+def test_scaled_query_and_turned_key_on_the_device():
+    inputs = parameters(*LENGTH_FIRST)
+    query, value = exchanged(inputs[0]), exchanged(inputs[2])
+    key = ops.transpose(inputs[1], np.array([0, 2, 3, 1]))
+    scores = ops.matmul(ops.divide(query, np.float32(4)), key, False, False)
+    model = ov.Model([ops.matmul(ops.softmax(scores, 3), value, False, False)], inputs, "turned")
+    assert "Attention" in kinds(lower_model(model))
+    same_on_the_device(model, [reals(*s, seed=i) for i, s in enumerate(LENGTH_FIRST)])
+
+
+@pytest.mark.gpu_sim
+@pytest.mark.parametrize("name", left_alone())
+def test_near_misses_on_the_device(name):
+    inputs = parameters(*HEADS_FIRST)
+    model = ov.Model(left_alone()[name](*inputs), inputs, name)
+    same_on_the_device(model, [reals(*s, seed=i) for i, s in enumerate(HEADS_FIRST)])
+
+
+def unusual() -> dict[str, Any]:
+    """Forms of ScaledDotProductAttention that are decomposed, or whose mask is none."""
+
+    def scale_of_an_input(q: Any, k: Any, v: Any, s: Any) -> Any:
+        return ops.scaled_dot_product_attention(q, k, v, np.zeros((5, 7), np.float32), s)
+
+    def no_mask(q: Any, k: Any, v: Any, s: Any) -> Any:
+        return ops.scaled_dot_product_attention(q, k, v, np.float32(0), np.float32(0.5))
+
+    def mask_of_other_heads(q: Any, k: Any, v: Any, s: Any) -> Any:
+        mask = ops.broadcast(s, np.array([1, HEADS, 5, 7]))
+        return ops.scaled_dot_product_attention(q, k, v, mask)
+
+    def three_axes(q: Any, k: Any, v: Any, s: Any) -> Any:
+        flat = [ops.squeeze(ops.slice(x, [0], [1], [1], [0]), np.array([0])) for x in (q, k, v)]
+        return ops.multiply(ops.scaled_dot_product_attention(*flat), s)
+
+    return {f.__name__: f for f in (scale_of_an_input, no_mask, mask_of_other_heads, three_axes)}
+
+
+@pytest.mark.gpu_sim
+@pytest.mark.parametrize("name", unusual())
+def test_unusual_forms_on_the_device(name):
+    inputs = parameters(*HEADS_FIRST, ())
+    model = ov.Model([unusual()[name](*inputs)], inputs, name)
+    feeds = [reals(*s, seed=i) for i, s in enumerate(HEADS_FIRST)]
+    same_on_the_device(model, [*feeds, np.array(0.3, np.float32)])
+
+
 def repeat_twice(y: Any) -> Any:
     sizes = ops.shape_of(y, "i64")
     parts = [ops.gather(sizes, np.array(i), np.int64(0)) for i in ([0, 1], [2, 3])]

@@ -196,3 +196,27 @@ def test_decoding_on_the_device(own_angles, precision, cudasim):
         limit = 2e-5 if precision == "f32" else 2e-2
         np.testing.assert_allclose(actual, expected, 0, limit * np.abs(expected).max())
     assert len(log) == (4 if own_angles else 3), [x.kernel for x in log]
+
+
+@pytest.mark.gpu_sim
+@pytest.mark.parametrize("turn", [sliced, split, split_by_lengths])
+def test_forms_on_the_device(turn):
+    inputs = parameters([2, 3, 5, SIZE], [2, 1, 5, SIZE], [2, 1, 5, SIZE])
+    model = ov.Model([embedded(*inputs, turn)], inputs, "rotary")
+    assert kinds(lower_model(model)) == ["RotaryEmbedding"]
+    same_on_the_device(model)
+
+
+@pytest.mark.gpu_sim
+@pytest.mark.parametrize("name", near_misses())
+def test_near_misses_on_the_device(name):
+    inputs = parameters([2, 3, 6, SIZE], [2, 1, 6, SIZE], [2, 1, 6, SIZE])
+    same_on_the_device(ov.Model([near_misses()[name](*inputs)], inputs, name))
+
+
+def same_on_the_device(model):
+    feeds = [reals(*i.get_shape(), seed=n) for n, i in enumerate(model.inputs)]
+    f32 = {"INFERENCE_PRECISION_HINT": "f32"}
+    (expected,) = ov.compile_model(model, "CPU", f32)(feeds).to_tuple()
+    (actual,) = ov.compile_model(model, "GPU", f32)(feeds).to_tuple()
+    np.testing.assert_allclose(actual, expected, 1e-5, 1e-6)
