@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Sequence
 from functools import partial
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeGuard
 
 from ovgpu.execution.memory import align
 from ovgpu.execution.profiling import ProfilingInfo
@@ -240,6 +240,10 @@ def _fill(outputs: Sequence[Tensor], results: Sequence[Any]) -> None:
             tensor.assign_host(array)
 
 
+def _is_on_device(tensor: Tensor) -> TypeGuard[GpuRemoteTensor]:
+    return isinstance(tensor, GpuRemoteTensor) and tensor.element_type.bitwidth >= 8
+
+
 def _raise(error: Exception) -> None:
     raise error
 
@@ -277,11 +281,12 @@ class GpuJob(Job):
     def _memory_of(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
     ) -> tuple[list[Any], list[Any]]:
-        """Host or device arrays of the inputs; for each output its tensor if that lies on the device, else None."""
-        sources: list[Any] = [
-            t.array if isinstance(t, GpuRemoteTensor) else t.host_array() for t in inputs
-        ]
-        targets = [t if isinstance(t, GpuRemoteTensor) else None for t in outputs]
+        """Host or device arrays of the inputs; for each output its tensor if that lies on the device, else None.
+
+        Elements of less than a byte have no array on the device: such tensors go through the host.
+        """
+        sources: list[Any] = [t.array if _is_on_device(t) else t.host_array() for t in inputs]
+        targets = [t if _is_on_device(t) else None for t in outputs]
         remote = [t for t in (*inputs, *outputs) if isinstance(t, GpuRemoteTensor)]
         if remote:
             self._follow_producers(remote)

@@ -231,3 +231,54 @@ def test_copies_of_every_kind_of_type(name):
     pinned = context.create_host_tensor(element_type, ov.Shape([2, 6]))
     again.copy_to(pinned)
     np.testing.assert_array_equal(pinned.data, host.data)
+
+
+def test_what_remote_tensors_refuse(cp):
+    context = ov.Core().get_default_context("GPU")
+    tensor = context.create_tensor(ov.Type.f32, ov.Shape([2, 3]), {})
+    assert tensor.is_continuous()
+    assert tensor.get_params()["MEM_HANDLE"].value == tensor.array.data.ptr
+    with pytest.raises(TypeError):
+        tensor.copy_to("elsewhere")
+    with pytest.raises(RuntimeError, match=r"element types are not equal. \(src: i32 != dst: f32"):
+        tensor.copy_from(ov.Tensor(np.zeros((2, 3), np.int32)))
+    with pytest.raises(RuntimeError, match="keeps its shape"):
+        tensor.copy_from(ov.Tensor(np.zeros((3, 2), np.float32)))
+    with cp.cuda.Device(1):
+        other = cp.zeros((2, 3), np.float32)
+    with pytest.raises(RuntimeError, match=r"lies on GPU\.1, not on GPU\.0"):
+        context.create_tensor(ov.Type.f32, ov.Shape([2, 3]), {"MEM_HANDLE": other})
+
+
+def test_device_arrays_of_packed_types(cp):
+    """An array of CuPy has no elements of half a byte: a remote tensor is needed."""
+    x = parameter([2, 6], ov.Type.u4)
+    model = ov.Model([ops.convert(x, "f32"), x], [x], "packed")
+    request = compile_gpu(model).create_infer_request()
+    with pytest.raises(RuntimeError, match="Device arrays cannot feed inputs of type u4"):
+        request.infer([cp.zeros(6, np.uint8)])
+    tensor = ov.Tensor(ov.Type.u4, ov.Shape([2, 6]))
+    tensor.data[...] = np.arange(tensor.data.size).reshape(tensor.data.shape)
+    context = ov.Core().get_default_context("GPU")
+    remote, passed = (context.create_tensor(ov.Type.u4, ov.Shape([2, 6]), {}) for _ in range(2))
+    remote.copy_from(tensor)
+    for _ in range(3):
+        assert_same(request.infer([remote]), cpu_request(model).infer([tensor]))
+    request.set_output_tensor(1, passed)
+    request.infer([remote])
+    back = ov.Tensor(ov.Type.u4, ov.Shape([2, 6]))
+    passed.copy_to(back)
+    np.testing.assert_array_equal(back.data, tensor.data)
+
+
+def test_remote_tensors_as_inputs_of_another_request(cp):
+    """What one request left in device memory is the input of the next: by the tensor itself, in a dictionary too."""
+    context = ov.Core().get_default_context("GPU")
+    between = context.create_tensor(ov.Type.f32, ov.Shape([4, 4]), {})
+    first, x = compile_gpu(dense([4, 8])).create_infer_request(), parameter([4, 4])
+    first.set_output_tensor(between)
+    first.infer([VALUES])
+    second = compile_gpu(ov.Model([ops.negative(x)], [x], "second")).create_infer_request()
+    for _ in range(3):
+        result = second.infer({"x": between})[0]
+        np.testing.assert_allclose(result, -expected()[0], 1e-5, 1e-5)
