@@ -202,7 +202,7 @@ def lowers(
     output_fits: StridesFit | None = None,
     counted: CountedOutputs | None = None,
 ) -> Callable[[LowerFunction], LowerFunction]:
-    """Register a lowering function.
+    """Register a lowering function. It is called for operations with at least one output that has elements.
 
     Args:
         names: operations it serves.

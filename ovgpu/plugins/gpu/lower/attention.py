@@ -161,8 +161,6 @@ def lower_attention(encoder: Encoder, op: Lowering) -> None:
     query, key, value = (op.input(i) for i in range(3))
     mask, scale = ([*op.inputs[3:], None, None])[:2]
     out = op.outputs[0]
-    if not out.size:
-        return
     rows, columns = out.shape[-2], key.shape[-2]
     if columns == 0:
         # Also with strides the results fill one block: they are a transposed dense tensor.
@@ -217,8 +215,6 @@ def _takes_heads(op: Lowering, index: int, tensor: DeviceTensor) -> bool:
 def lower_fused_attention(encoder: Encoder, op: Lowering) -> None:
     """Batch dimensions are the batch, the groups of heads that share a key, and the heads of a group."""
     out, layouts = op.outputs[0], op.attributes["layouts"]
-    if not out.size:
-        return
     tensors = dict(zip(("query", "key", "value"), (op.input(i) for i in range(3)))) | {"out": out}
     shapes = {n: heads_first(t.shape, lay) for (n, t), lay in zip(tensors.items(), layouts)}
     batch, heads, rows, value_head = shapes["out"]

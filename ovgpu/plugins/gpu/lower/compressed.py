@@ -58,8 +58,6 @@ def lower_compressed_matmul(encoder: Encoder, op: Lowering) -> None:
     rest = dict(zip(op.attributes["operands"], op.inputs[3:]))
     zero_point, bias, residual = (rest.get(n) for n in ("zero_point", "bias", "residual"))
     out = op.outputs[0]
-    if not out.size:
-        return
     rows, columns, depth = out.size // out.shape[-1], out.shape[-1], data.shape[-1]
     gated = op.attributes["gated"]
     apart = gated and rows > FEW_ROWS  # both products first, then what becomes of them

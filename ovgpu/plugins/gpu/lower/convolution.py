@@ -124,8 +124,6 @@ def _scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> i
 )
 def lower_convolution(encoder: Encoder, op: Lowering) -> None:
     data, filters, out = op.input(0), op.input(1), op.outputs[0]
-    if not out.size:
-        return
     groups, rows, channels, kernel = _group_sizes(op.node, filters.shape)
     windows = Windows.of(op.attributes, data.shape[2:], kernel, out.shape[2:])
     epilogue = lowered_epilogue(op, "row")
@@ -264,8 +262,6 @@ def _begin_pads(op: Lowering, kernel: Sequence[int]) -> list[int]:
 @lowers("ConvolutionBackpropData", "GroupConvolutionBackpropData", accepts=_accepts)
 def lower_transposed_convolution(encoder: Encoder, op: Lowering) -> None:
     data, filters, out = op.input(0), op.input(1), op.outputs[0]
-    if not out.size:
-        return
     groups, channels, rows, kernel = _group_sizes(op.node, filters.shape)
     rank = len(kernel)
     strides = three(filled(op.attributes["strides"], rank, 1), 1)

@@ -77,10 +77,6 @@ def normalize(
         beta: summands; only with ``gamma``.
         channels: (groups, channels of a group, elements of a channel) when gamma is per channel, else it is per column.
     """
-    if not source.size:
-        return
-    if not split.count:
-        return
     if split.contiguous_rows or not split.kept:
         _launch_rows(encoder, operation, source, target, split, epsilon, gamma, beta, channels)
         return
@@ -292,8 +288,6 @@ def accepts_groups(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]
 def lower_group_normalization(encoder: Encoder, op: Lowering) -> None:
     """Groups are contiguous rows; scale and bias go by channel."""
     x = op.input(0)
-    if not x.size:
-        return
     batch, total, *spatial = x.shape
     groups = op.attributes["num_groups"]
     channels, area = total // groups, math.prod(spatial)
@@ -316,8 +310,6 @@ def accepts_lrn(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -
 def lower_lrn(encoder: Encoder, op: Lowering) -> None:
     """A thread for each element walks its window, which the cache holds."""
     x, output = op.input(0), op.outputs[0]
-    if not x.size:
-        return
     known = op.input(1).known
     assert known is not None
     axes = normal_axes(known.reshape(-1).tolist(), len(x.shape), "LRN")

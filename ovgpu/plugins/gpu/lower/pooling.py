@@ -99,8 +99,6 @@ def _adaptive_windows(op: Lowering) -> Windows:
 @lowers("MaxPool", accepts=_accepts)
 def lower_max_pool(encoder: Encoder, op: Lowering) -> None:
     data, out = op.input(0), op.outputs[0]
-    if not out.size:
-        return
     shape = _describe(op, _fixed_windows(op))
     grid, threads = _grid(shape)
     source = variant("pooling.cu", out.storage)
@@ -122,8 +120,6 @@ def lower_max_pool(encoder: Encoder, op: Lowering) -> None:
 @lowers("AvgPool", accepts=_accepts_reals)
 def lower_average_pool(encoder: Encoder, op: Lowering) -> None:
     data, out = op.input(0), op.outputs[0]
-    if not out.size:
-        return
     shape = _describe(op, _fixed_windows(op))
     grid, threads = _grid(shape)
     source = variant("pooling.cu", out.storage)
@@ -133,8 +129,6 @@ def lower_average_pool(encoder: Encoder, op: Lowering) -> None:
 @lowers("AdaptiveAvgPool", accepts=_accepts_reals)
 def lower_adaptive_average_pool(encoder: Encoder, op: Lowering) -> None:
     data, out = op.input(0), op.outputs[0]
-    if not out.size:
-        return
     shape = _describe(op, _adaptive_windows(op))
     source = variant("pooling.cu", out.storage)
     arguments = [data.pointer, out.pointer, shape]
@@ -144,8 +138,6 @@ def lower_adaptive_average_pool(encoder: Encoder, op: Lowering) -> None:
 @lowers("AdaptiveMaxPool", accepts=_accepts)
 def lower_adaptive_max_pool(encoder: Encoder, op: Lowering) -> None:
     data, (out, positions) = op.input(0), op.outputs
-    if not out.size:
-        return
     shape = _describe(op, _adaptive_windows(op))
     grid, threads = _grid(shape)
     source = variant("pooling.cu", out.storage)

@@ -168,8 +168,6 @@ def accepts_cum_sum(node: Node, inputs: Sequence[Value], outputs: Sequence[Value
 def lower_cum_sum(encoder: Encoder, op: Lowering) -> None:
     """A block scans a row; rows that lie apart have a thread each, neighbours side by side."""
     x, output = op.input(0), op.outputs[0]
-    if not x.size:
-        return
     known = op.input(1).known
     assert known is not None
     (axis,) = normal_axes(known.reshape(-1).tolist(), len(x.shape), "CumSum")
