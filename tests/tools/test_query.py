@@ -27,6 +27,15 @@ def test_every_layer(ovgpu: Command, model_path: Path) -> None:
     assert "CPU      opset1::MatMul                           product" in out
 
 
+@pytest.mark.gpu_sim
+def test_tiers_of_the_gpu(ovgpu: Command, model_path: Path) -> None:
+    status, out, _ = ovgpu("query", model_path, "-d", "GPU")
+    assert status == 0
+    lines = [line.split() for line in out.splitlines()]
+    assert ["1", "opset1::MatMul", "GPU.0:cuda"] in lines
+    assert ["2", "opset1::Parameter", "GPU.0"] in lines
+
+
 @op("ForNobody", factory="", domain="no_device")
 def for_nobody(data: ov.graph.value.Value) -> ov.graph.value.Value:
     """An operation that no device has a kernel for."""
