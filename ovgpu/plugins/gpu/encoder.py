@@ -107,11 +107,13 @@ class Fill(Record):
 class Enqueue(Record):
     """Work of a library (cuBLASLt ...) that takes a stream and may be captured."""
 
-    __slots__ = ("_call", "_keep")
-    tier = "library"
+    __slots__ = ("_call", "_keep", "tier")
 
-    def __init__(self, name: str, call: Callable[[int], None], keep: Any = None) -> None:
+    def __init__(
+        self, name: str, call: Callable[[int], None], keep: Any = None, tier: str = "cuda"
+    ) -> None:
         super().__init__(name)
+        self.tier = tier
         self._call = call
         self._keep = keep
 
@@ -210,9 +212,14 @@ class Encoder:
         if nbytes:
             self._add(Fill(f"{self._label}:fill", int(target), value, nbytes))
 
-    def enqueue(self, name: str, call: Callable[[int], None], keep: Any = None) -> None:
-        """Run ``call(stream)``, which enqueues a library's work there; ``keep`` lives as long as the record."""
-        self._add(Enqueue(f"{self._label}:{name}", call, keep))
+    def enqueue(
+        self, name: str, call: Callable[[int], None], keep: Any = None, tier: str = "cuda"
+    ) -> None:
+        """Run ``call(stream)``, which enqueues work there; ``keep`` lives as long as the record.
+
+        ``tier`` is what profiles call it: ``"library"`` for products of cuBLASLt.
+        """
+        self._add(Enqueue(f"{self._label}:{name}", call, keep, tier))
 
     def host(self, name: str, call: Callable[[int], None]) -> None:
         """Run ``call(stream)`` on the host; it synchronises the stream itself before it reads device memory."""

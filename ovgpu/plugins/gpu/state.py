@@ -212,11 +212,11 @@ class DeviceState(State):
                     self.reserve(data.nbytes, None)
                 else:
                     self.reserve_rows(shape, new=False)
+                for address, first, nbytes in self._parts(shape):
+                    _copy(address, data.ctypes.data + first, nbytes, _TO_DEVICE)
             except BaseException:
                 self.shape = old
                 raise
-            for address, first, nbytes in self._parts(shape):
-                _copy(address, data.ctypes.data + first, nbytes, _TO_DEVICE)
         self.shape = shape
 
     def reset(self) -> None:

@@ -302,7 +302,7 @@ def _encode_with_library(encoder: Encoder, p: Product, scratch: int) -> bool:
         enqueue = library.prepare(product, scratch, p.scratch_bytes if scratch else 0)
     except Refused:
         return False
-    encoder.enqueue("cublasLtMatmul", enqueue)
+    encoder.enqueue("cublasLtMatmul", enqueue, tier="library")
     return True
 
 
