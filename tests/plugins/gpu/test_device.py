@@ -130,7 +130,7 @@ def test_missing_sources(monkeypatch, tmp_path):
 
 
 def test_python_numbers_are_no_arguments():
-    encoder = DeviceContext.of(0).encoder()
+    encoder = DeviceContext.of(0).encoder(0)
     with pytest.raises(TypeError, match="argument 1 is int; kernels take numpy scalars"):
         encoder.launch("store.cu", "store_bytes", 1, 256, (np.uint64(0), 3))
     with pytest.raises(NotImplementedError):

@@ -26,7 +26,7 @@ def places(shape, element_type=Type.f32):
 
 def test_more_elements_than_kernels_count_are_copied_in_parts():
     target, source = places((3 << 30,), Type.u8)
-    encoder = DeviceContext.of(0).encoder()
+    encoder = DeviceContext.of(0).encoder(0)
     encode_copy(encoder, target, source)
     assert all(isinstance(r, Copy) for r in encoder.records)
     assert sum(r.nbytes for r in encoder.records) == 3 << 30
@@ -36,7 +36,7 @@ def test_more_elements_than_kernels_count_are_copied_in_parts():
 
 
 def test_nothing_is_copied():
-    encoder = DeviceContext.of(0).encoder()
+    encoder = DeviceContext.of(0).encoder(0)
     target, source = places((0, 5))
     encode_copy(encoder, target, source)
     target, _ = places((4, 5))
