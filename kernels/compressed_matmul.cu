@@ -165,7 +165,7 @@ __device__ __forceinline__ void few_rows(const Element* data, const unsigned cha
 }
 
 #define FEW_ROWS(ROWS)                                                                                                      \
-  extern "C" __global__ void __launch_bounds__(256, 2)                                                                     \
+  extern "C" __global__ void __launch_bounds__(256, ROWS == 1 ? 3 : 2)                                                     \
       compressed_rows_##ROWS(const Element* data, const unsigned char* weights, const Element* scales, const Element* zeros, \
                              const Element* bias, const Element* residual, Element* out, CompressedShape s) {               \
     few_rows<ROWS>(data, weights, scales, zeros, bias, residual, out, s);                                                   \

@@ -6,23 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pytest
 
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.node import Node, make_node
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.special import Constant, Parameter
 from ovgpu.plugins.cpu.evaluate import evaluate as evaluate_on_cpu
-from ovgpu.plugins.gpu.context import DeviceContext
 from ovgpu.plugins.gpu.evaluate import evaluate as evaluate_on_gpu
 
 #: Relative tolerance in each precision.
 TOLERANCE = {Type.f32: 2e-5, Type.f16: 2e-2, Type.bf16: 6e-2}
-
-
-def forget_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Build kernels anew, for this test's architecture and checks: a device's modules stay as they were loaded."""
-    monkeypatch.setattr(DeviceContext, "_contexts", {})
 
 
 def numbers(shape: Sequence[int], seed: int = 0, scale: float = 1.0) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ovgpu.graph.element_type import Type
-from tests.plugins.gpu.lowering_check import compare, forget_kernels, numbers
+from tests.plugins.gpu.lowering_check import compare, numbers
 
 PRECISIONS = pytest.mark.parametrize("precision", [Type.f32, Type.f16], ids=["f32", "f16"])
 
@@ -100,7 +100,6 @@ def test_every_tile(monkeypatch):
 @PRECISIONS
 def test_slices_are_added_up_in_the_same_launch(precision, cudasim, monkeypatch):
     """Whichever block of a tile comes last: the results are the same to the bit."""
-    forget_kernels(monkeypatch)
     cases = [
         ("Convolution", (2, 64, 5, 7), (40, 64, 3, 3)),
         ("GroupConvolution", (1, 96, 6, 6), (2, 20, 48, 3, 3)),
@@ -145,7 +144,6 @@ def test_tensor_cores(monkeypatch, precision, gpu_arch, cudasim):
     """In one, two and three dimensions, with groups, strides, dilation, and channels that no 16 bytes divide."""
     if precision is Type.bf16 and gpu_arch == 75:
         pytest.skip("sm_75 multiplies no bf16 on tensor cores")
-    forget_kernels(monkeypatch)
     for edge in (64, 128):
         _compare_on_tensor_cores(monkeypatch, precision, edge, cudasim)
 

@@ -9,7 +9,7 @@ import ovgpu as ov
 from ovgpu import opset16 as ops
 from ovgpu.graph.element_type import Type
 from ovgpu.plugins.gpu.cublaslt import CublasLt
-from tests.plugins.gpu.lowering_check import compare, forget_kernels, numbers
+from tests.plugins.gpu.lowering_check import compare, numbers
 
 
 @pytest.fixture(autouse=True)
@@ -85,8 +85,6 @@ def test_tensor_cores(monkeypatch, edge, cudasim):
     """All transpositions, loads of 16 bytes and sizes that do not allow them; slices of a long inner dimension."""
     from ovgpu.plugins.gpu.lower import matmul
 
-    forget_kernels(monkeypatch)
-
     def choose(m, n, batch, _):
         return edge, -(-m // edge) * -(-n // edge) * batch
 
@@ -119,7 +117,6 @@ def test_tensor_cores(monkeypatch, edge, cudasim):
 @pytest.mark.parametrize("precision", [Type.f32, Type.f16], ids=["f32", "f16"])
 def test_slices_are_added_up_in_the_same_launch(precision, cudasim, monkeypatch):
     """Whichever block of a tile comes last: the results are the same to the bit."""
-    forget_kernels(monkeypatch)
     cases = [
         ([numbers((33, 1056), 1), numbers((42, 1056), 2), numbers((42,), 3)], []),
         ([numbers((2, 20, 512), 1), numbers((2, 30, 512), 2), numbers((30,), 3)], []),
@@ -149,7 +146,6 @@ def test_slices_are_added_up_in_the_same_launch(precision, cudasim, monkeypatch)
 @pytest.mark.parametrize("graphs", [False, True])
 def test_slices_of_two_jobs_at_once(graphs, cudasim, monkeypatch):
     """Tickets are a job's own, and back at zero for the next launch."""
-    forget_kernels(monkeypatch)
     x, first, second = (
         ops.parameter([33, 512], np.float32),
         numbers((512, 256), 1),
