@@ -17,7 +17,9 @@ typedef BitsOf<sizeof(Number)>::type Bits;
 
 struct Key {
   Bits value;     // larger is better
-  unsigned rank;  // ~index: of equal values the first one is better. 0 for no element at all.
+  // ~index in 32 bits: of equal values the first one is better. 0 for no element at all. As wide as the value, so that
+  // no bytes lie between keys, which are copied whole.
+  Bits rank;
 };
 
 __device__ __forceinline__ bool operator<(const Key& a, const Key& b) {
@@ -57,7 +59,7 @@ __device__ __forceinline__ Key key_of(const ELEMENT* row, unsigned i, const TopK
   Key key;
   key.value = ordered(unpack(row[(unsigned long long)(i)*t.inner.divisor]));
   if (t.smallest) key.value = ~key.value;
-  key.rank = ~i;
+  key.rank = static_cast<unsigned>(~i);
   return key;
 }
 
