@@ -39,14 +39,14 @@ TYPES = {
     TensorProto.COMPLEX128: "no complex element types",
 }
 
-_RANDOM = "random numbers, which another generator draws differently"
+RANDOM = "random numbers, which another generator draws differently"
 _NAN = "ONNX turns NaN into 0 here, the runtime into the largest number"
 _ROUNDING = "the runtime rounds to the nearest power of two, not up"
 
 #: Names of single cases, as patterns for the whole name.
 CASES = {
-    r"test_bernoulli.*": _RANDOM,
-    r"test_training_dropout(_default)?(_mask)?": _RANDOM,
+    r"test_bernoulli.*": RANDOM,
+    r"test_training_dropout(_default)?(_mask)?": RANDOM,
     r"test_cast(like)?_FLOAT(16)?_to_FLOAT4E2M1(_expanded)?": _NAN,
     r"test_cast_e8m0_FLOAT(16)?_to_FLOAT8E8M0": _ROUNDING,
     r"test_col2im_5d": "Col2Im of volumes",
