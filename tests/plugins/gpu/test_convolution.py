@@ -139,13 +139,17 @@ TENSOR_CORES = {
 
 
 @pytest.mark.gpu_sim(arch=[75, 90], check=True)
-@pytest.mark.parametrize("precision", [Type.f16, Type.bf16], ids=["f16", "bf16"])
-def test_tensor_cores(monkeypatch, precision, gpu_arch, cudasim):
+@pytest.mark.parametrize("edge", [64, 128])
+def test_tensor_cores(monkeypatch, edge, cudasim):
     """In one, two and three dimensions, with groups, strides, dilation, and channels that no 16 bytes divide."""
-    if precision is Type.bf16 and gpu_arch == 75:
-        pytest.skip("sm_75 multiplies no bf16 on tensor cores")
-    for edge in (64, 128):
-        _compare_on_tensor_cores(monkeypatch, precision, edge, cudasim)
+    _compare_on_tensor_cores(monkeypatch, Type.f16, edge, cudasim)
+
+
+@pytest.mark.gpu_sim(arch=90, check=True)
+@pytest.mark.parametrize("edge", [64, 128])
+def test_tensor_cores_of_bf16(monkeypatch, edge, cudasim):
+    """From sm_80 on."""
+    _compare_on_tensor_cores(monkeypatch, Type.bf16, edge, cudasim)
 
 
 def _compare_on_tensor_cores(monkeypatch, precision, edge, cudasim):
