@@ -12,6 +12,7 @@ from ovgpu.passes.constant_folding import fold_constants
 from ovgpu.passes.layer_fusion import fuse_layers
 from ovgpu.passes.layer_norm import fuse_layer_norm
 from ovgpu.passes.rms_norm import fuse_rms_norm
+from ovgpu.passes.scaled_sums import restore_means
 from ovgpu.passes.shared_arithmetic import share_arithmetic
 from ovgpu.plugins.gpu.attention import fuse_attention
 from ovgpu.plugins.gpu.cache import fuse_caches
@@ -28,6 +29,7 @@ PASSES: Sequence[Callable[[Model], object]] = (
     keep_weights_packed,  # before folding, which would unpack them
     partial(fold_constants, exact=False),
     share_arithmetic,
+    restore_means,
     decompose_batch_norm,
     fuse_attention,
     fuse_rotary_embedding,
