@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -35,20 +36,23 @@ class _Fetched(dict[int, np.ndarray]):
 class Boundaries(Transfers):
     """Going on behind a boundary, for :class:`~ovgpu.plugins.gpu.executor.GpuExecutor`."""
 
+    @abstractmethod
     def counted_outputs(
         self, instruction: Instruction, values: Mapping[int, Value], count: int | None
     ) -> Sequence[Value] | None:
         """Output values of an instruction that selects ``count`` elements."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _add_time(self, instruction: int, seconds: float) -> None:
-        raise NotImplementedError
+        """Note for profiles what an instruction took."""
 
+    @abstractmethod
     def _plan(self, segment: GpuSegment, parent: GpuSegment | None) -> GpuSegment:
-        raise NotImplementedError
+        """Plan ``segment``, which follows ``parent``. Raises Replan, OutOfDeviceMemory."""
 
+    @abstractmethod
     def _forget(self, segment: GpuSegment) -> None:
-        raise NotImplementedError
+        """Drop the graphs of a plan and of what follows it."""
 
     def _continue(self, segment: GpuSegment) -> GpuSegment:
         """The segment after ``segment`` for the data of this run: read back once, then look up or plan."""

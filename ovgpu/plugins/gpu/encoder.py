@@ -7,6 +7,7 @@ list is run eagerly, captured into a CUDA graph, timed for profiling and given i
 from __future__ import annotations
 
 import ctypes
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ LARGEST_GRID = 1 << 20
 Dim = int | tuple[int, ...]
 
 
-class Record:
+class Record(ABC):
     """One piece of device work, bound to its addresses."""
 
     __slots__ = ("instruction", "name")
@@ -38,9 +39,9 @@ class Record:
         self.name = name
         self.instruction = -1
 
+    @abstractmethod
     def run(self, stream: int) -> None:
         """Enqueue the work on the stream (a ``cudaStream_t`` as int)."""
-        raise NotImplementedError
 
 
 class Launch(Record):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -57,7 +58,7 @@ def view_of(tensor: DeviceTensor, owner: Any) -> Any:
     return module.ndarray(tensor.shape, tensor.storage.host_dtype, pointer)
 
 
-class Transfers:
+class Transfers(ABC):
     """What :class:`~ovgpu.plugins.gpu.executor.GpuExecutor` puts between the records of operations."""
 
     program: Program
@@ -70,13 +71,13 @@ class Transfers:
     #: Where counts arrive on the host, one at a time: the segments of an inference follow each other.
     _count: Staging
 
+    @abstractmethod
     def storage(self, number: int) -> Type:
         """Element type of a tensor in device memory."""
-        raise NotImplementedError
 
+    @abstractmethod
     def tensor(self, segment: GpuSegment, number: int) -> DeviceTensor:
         """A tensor as instructions read it."""
-        raise NotImplementedError
 
     # ---- inputs and outputs -----------------------------------------------------------------------------------------
     def encode_inputs(self, encoder: Encoder, segment: GpuSegment) -> None:
