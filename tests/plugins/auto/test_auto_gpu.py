@@ -10,7 +10,15 @@ import warnings
 
 import numpy as np
 import pytest
-from plugins.gpu.runtime_models import F32, accumulated, assert_same, cpu_request, dense, reals
+from plugins.gpu.runtime_models import (
+    F32,
+    accumulated,
+    assert_same,
+    cpu_request,
+    dense,
+    reals,
+    start_and_lose_device,
+)
 
 import ovgpu as ov
 from ovgpu.plugins.auto import devices as auto_devices
@@ -121,12 +129,7 @@ def test_gpu_is_lost_under_running_requests(gpu_problems, after):
         for _ in range(2):
             request.infer(VALUES)
     assert compiled.get_property("EXECUTION_DEVICES") == ["GPU"]
-    for index, (request, value) in enumerate(zip(requests, values, strict=True)):
-        if index == after:
-            gpu_problems.lose_device(0)
-        request.start_async([value])
-    if after == len(requests):
-        gpu_problems.lose_device(0)
+    start_and_lose_device(gpu_problems, requests, values, after)
     for request, value in zip(requests, values, strict=True):
         assert request.wait_for(60_000), "the request hangs"
         assert_same(request.results, reference.infer([value]))

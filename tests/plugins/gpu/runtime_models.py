@@ -185,3 +185,15 @@ def compile_gpu(model: ov.Model, config: dict[str, Any] | None = None, device: s
 
 def cpu_request(model: ov.Model) -> Any:
     return ov.Core().compile_model(model, "CPU", F32).create_infer_request()
+
+
+def start_and_lose_device(
+    simulated: Any, requests: Sequence[Any], values: Sequence[np.ndarray], after: int
+) -> None:
+    """Start all requests; device 0 is lost when ``after`` of them have been started."""
+    for index, (request, value) in enumerate(zip(requests, values, strict=True)):
+        if index == after:
+            simulated.lose_device(0)
+        request.start_async([value])
+    if after == len(requests):
+        simulated.lose_device(0)

@@ -99,13 +99,12 @@ def test_the_operation_computes_what_it_replaces():
 
 
 def near_misses() -> dict[str, Any]:
+    def empty_past() -> Any:
+        shape = ov.PartialShape([1, HEADS, -1, SIZE])
+        return ops.read_value(ops.constant(reals(1, HEADS, 0, SIZE)), "past", np.float32, shape)
+
     def rows_come_first(x: Any) -> Any:
-        past = ops.read_value(
-            ops.constant(reals(1, HEADS, 0, SIZE)),
-            "past",
-            np.float32,
-            ov.PartialShape([1, 3, -1, 8]),
-        )
+        past = empty_past()
         whole = ops.concat([x, past], 2)
         return whole, ops.assign(whole, "past")
 
@@ -119,12 +118,7 @@ def near_misses() -> dict[str, Any]:
         return whole, ops.assign(ops.relu(whole), "past")
 
     def gathered_along_another_axis(x: Any) -> Any:
-        past = ops.read_value(
-            ops.constant(reals(1, HEADS, 0, SIZE)),
-            "past",
-            np.float32,
-            ov.PartialShape([1, 3, -1, 8]),
-        )
+        past = empty_past()
         whole = ops.concat([ops.gather(past, np.array([2, 1, 0]), np.int64(1)), x], 2)
         return whole, ops.assign(whole, "past")
 

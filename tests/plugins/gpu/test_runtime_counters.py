@@ -14,7 +14,6 @@ from plugins.gpu.runtime_models import (
     cpu_request,
     dense,
     flattened,
-    found,
     reals,
     through_host,
 )
@@ -146,16 +145,6 @@ def test_graphs_can_be_switched_off(cudasim, config):
             request.infer([reals(4, 8)])
     assert grown["graph_launches"] == 0
     assert grown["launches"] >= 6
-
-
-def test_data_dependent_sizes_read_the_count_once(cudasim):
-    request = compile_gpu(found()).create_infer_request()
-    values = [np.array([1, -1, 2, 3, -4], np.float32)]
-    for _ in range(3):
-        request.infer(values)
-    with cudasim.counting() as grown:
-        request.infer(values)
-    assert (grown["mallocs"], grown["kernels_compiled"]) == (0, 0)
 
 
 def test_release_memory(cudasim):

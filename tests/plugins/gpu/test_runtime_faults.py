@@ -17,6 +17,7 @@ from plugins.gpu.runtime_models import (
     dense,
     found,
     reals,
+    start_and_lose_device,
     through_host,
 )
 
@@ -161,12 +162,7 @@ def test_device_is_lost_under_running_jobs(gpu_problems, build, after):
     for request, value in zip(requests, values, strict=True):
         for _ in range(2):
             request.infer([value])
-    for index, (request, value) in enumerate(zip(requests, values, strict=True)):
-        if index == after:
-            gpu_problems.lose_device(0)
-        request.start_async([value])
-    if after == len(requests):
-        gpu_problems.lose_device(0)
+    start_and_lose_device(gpu_problems, requests, values, after)
     texts: list[str] = []
     for request, want in zip(requests, expected, strict=True):
         try:
