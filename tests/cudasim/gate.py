@@ -190,6 +190,8 @@ def _inspect_one(source: str, arch: str, options: Sequence[str], disassembled: b
 def inspect_all(jobs: Sequence[tuple[str, str]], options: Sequence[str]) -> list[Facts]:
     """Facts of every ``__global__`` function of each (source, architecture), cached on disk."""
     wanted = set(jobs)
+    # once, before the threads: parsing Python in several at a time fails on Python 3.11
+    _versions()
 
     def one(job: tuple[str, str]) -> list[Facts]:
         source, arch = job
