@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ovgpu.plugins.gpu.codegen import MAX_RANK, divisor_fields
+from ovgpu.plugins.gpu.broadcasting import MAX_RANK
+from ovgpu.plugins.gpu.divisor import DIVISOR, divisor
 
-_DIVISOR = np.dtype([("divisor", "<u4"), ("multiplier", "<u4"), ("shift", "<u4")])
 _AXES = np.dtype(
-    [("rank", "<u4"), ("dims", _DIVISOR, (MAX_RANK,)), ("strides", "<u8", (MAX_RANK,))], align=True
+    [("rank", "<u4"), ("dims", DIVISOR, (MAX_RANK,)), ("strides", "<u8", (MAX_RANK,))], align=True
 )
 #: ``Reduced`` of groups.cuh.
 _REDUCED = np.dtype(
@@ -105,7 +105,7 @@ def reduced_record(split: Split, lanes: int = 1, slices: int = 1) -> Any:
         axes: Any = record[name]
         axes["rank"] = max(len(dimensions), 1)
         for index, (size, stride) in enumerate(dimensions):
-            axes["dims"][0, index] = divisor_fields(max(size, 1))
+            axes["dims"][0, index] = divisor(size)
             axes["strides"][0, index] = stride
     return record
 

@@ -16,7 +16,8 @@ from ovgpu.graph.port import Output
 from ovgpu.graph.special import Constant
 from ovgpu.ops.fused import ClusterStep
 from ovgpu.passes.graph_editing import fused_names
-from ovgpu.plugins.gpu.codegen import MAX_RANK, MAX_TENSORS, PACKED_NAMES
+from ovgpu.plugins.gpu.broadcasting import MAX_RANK
+from ovgpu.plugins.gpu.codegen import MAX_TENSORS, PACKED_NAMES
 from ovgpu.plugins.gpu.lower.elementwise import describe, quantizes_convolution, types_fit
 
 #: Most operations of a cluster: beyond, registers run out and texts take long to compile.

@@ -11,12 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from ovgpu.graph.element_type import Type
-from ovgpu.plugins.gpu.codegen import divisor_fields
+from ovgpu.plugins.gpu.divisor import DIVISOR, divisor
 from ovgpu.plugins.gpu.encoder import Encoder, blocks_for
 from ovgpu.plugins.gpu.registry import DeviceTensor
 
@@ -36,8 +35,6 @@ _IN_FLIGHT = 4
 
 #: Both sides must be at least this long for a transposition through shared memory.
 _SHORTEST_TILE = 8
-
-DIVISOR = np.dtype([("divisor", "u4"), ("multiplier", "u4"), ("shift", "u4")])
 
 
 def _box(rank: int) -> np.dtype:
@@ -75,12 +72,6 @@ _TRANSPOSITION = np.dtype(
     ],
     align=True,
 )
-
-
-@lru_cache(maxsize=4096)
-def divisor(value: int) -> tuple[int, int, int]:
-    """``value`` (1 to 2^31 - 1) as the kernels' ``Divisor``."""
-    return divisor_fields(value)
 
 
 def is_movable(element_type: Type) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ovgpu.plugins.gpu.codegen import MAX_RANK
+from ovgpu.plugins.gpu.broadcasting import MAX_RANK
 from ovgpu.plugins.gpu.registry import DeviceKernel, DeviceTensor, Lowering
 from ovgpu.plugins.gpu.strided import COPY_RANK, address_of, is_movable, place_of
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from ovgpu.graph.element_type import Type
-from ovgpu.plugins.gpu import codegen
-from ovgpu.plugins.gpu.codegen import Expression, emit, merge_dimensions
+from ovgpu.plugins.gpu import broadcasting, codegen
+from ovgpu.plugins.gpu.broadcasting import merge_dimensions
+from ovgpu.plugins.gpu.codegen import Expression, emit
+from ovgpu.plugins.gpu.divisor import divisor
 from ovgpu.plugins.gpu.encoder import Encoder
 from ovgpu.plugins.gpu.registry import DeviceTensor
 from tests.plugins.gpu.lowering_check import compare, numbers
@@ -91,17 +93,17 @@ def test_dimensions_merge():
 
 def test_divisors_are_exact():
     """The definition, computed with Python's integers, for divisors of all sizes at the ends of their quotients."""
-    for divisor in [1, 2, 3, 5, 7, 10, 255, 256, 641, 65537, (1 << 30) - 1, 1 << 30, (1 << 31) - 1]:
-        _, multiplier, shift = codegen.divisor_fields(divisor)
-        for quotient in (0, 1, 2, 3, 1000, ((1 << 31) - 1) // divisor):
-            for n in (quotient * divisor - 1, quotient * divisor, quotient * divisor + divisor - 1):
+    for by in [1, 2, 3, 5, 7, 10, 255, 256, 641, 65537, (1 << 30) - 1, 1 << 30, (1 << 31) - 1]:
+        _, multiplier, shift = divisor(by)
+        for quotient in (0, 1, 2, 3, 1000, ((1 << 31) - 1) // by):
+            for n in (quotient * by - 1, quotient * by, quotient * by + by - 1):
                 if 0 <= n < 1 << 31:
-                    assert ((n * multiplier >> 32) + n) >> shift == n // divisor, (n, divisor)
+                    assert ((n * multiplier >> 32) + n) >> shift == n // by, (n, by)
 
 
 @pytest.mark.gpu_sim
 def test_large_tensors_take_several_launches(monkeypatch):
-    monkeypatch.setattr(codegen, "LARGEST_LAUNCH", 100)
+    monkeypatch.setattr(broadcasting, "LARGEST_LAUNCH", 100)
     compare("Add", [numbers((500,)), numbers((500,), 1)])
     compare("Add", [numbers((7, 3, 40)), numbers((3, 1), 1)])
     compare("Add", [numbers((2, 1, 201)), numbers((3, 1), 1)])
@@ -332,7 +334,7 @@ def test_clusters_have_several_inputs_and_outputs(shape):
     inputs = [tensor(x, t) for x, t in zip(on_device, kernel.inputs, strict=True)]
     aligned = [shape, (1, shape[1], 1), (1, 1, 1)]
     outputs = [tensor(x, t) for x, t in zip(results, kernel.outputs, strict=True)]
-    codegen.launch(encoder, kernel, list(zip(inputs, aligned, strict=True)), outputs)
+    broadcasting.launch(encoder, kernel, list(zip(inputs, aligned, strict=True)), outputs)
     (record,) = encoder.records
     record.run(cupy.cuda.get_current_stream().ptr)
     expected = np.maximum(a * b.astype(np.float32) + c, 0)

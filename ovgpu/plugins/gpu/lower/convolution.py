@@ -17,6 +17,7 @@ from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
 from ovgpu.ops.window import extent, filled
 from ovgpu.passes.graph_editing import feeds_quantization
+from ovgpu.plugins.gpu.divisor import DIVISOR, divisor
 from ovgpu.plugins.gpu.encoder import Encoder, blocks_for
 from ovgpu.plugins.gpu.lower.matmul import (
     LARGEST_PARTIALS,
@@ -30,7 +31,7 @@ from ovgpu.plugins.gpu.lower.matmul import (
     tile_group,
     tile_kernel,
 )
-from ovgpu.plugins.gpu.lower.windows import DIVISOR, LARGEST_COUNT, Windows, divisor, three
+from ovgpu.plugins.gpu.lower.windows import LARGEST_COUNT, Windows, three
 from ovgpu.plugins.gpu.registry import DeviceTensor, Lowering, lowers
 from ovgpu.plugins.gpu.variants import variant
 

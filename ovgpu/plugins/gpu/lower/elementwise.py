@@ -14,7 +14,7 @@ from ovgpu.graph.special import Constant
 from ovgpu.graph.value import Value
 from ovgpu.ops.broadcasting import pdpd_start
 from ovgpu.plugins.cpu.kernels.quantization import SAME_SHIFT, follows_convolution
-from ovgpu.plugins.gpu import codegen
+from ovgpu.plugins.gpu import broadcasting, codegen
 from ovgpu.plugins.gpu.codegen import FLOAT8_NAMES, PACKED_NAMES, STORAGE_NAMES, Expression
 from ovgpu.plugins.gpu.encoder import Encoder
 from ovgpu.plugins.gpu.registry import DeviceTensor, Lowering, lowers
@@ -201,7 +201,7 @@ def types_fit(description: Elementwise, inputs: Sequence[Value], outputs: Sequen
         # Packed elements are found by their number, so the start of a part must not lie inside a byte.
         whole = (
             inputs[0].type not in PACKED_NAMES
-            or math.prod(_shape_of(inputs[0])) <= codegen.LARGEST_LAUNCH
+            or math.prod(_shape_of(inputs[0])) <= broadcasting.LARGEST_LAUNCH
         )
         return readable and whole and outputs[0].type in _WRITABLE
     return all(value.type in STORAGE_NAMES for value in (*inputs, *outputs))
@@ -212,7 +212,7 @@ _READABLE = _WRITABLE | frozenset(PACKED_NAMES)
 
 
 def accepts_elementwise(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
-    """Types that kernels compute with, and shapes of at most :data:`codegen.MAX_RANK` dimensions after merging."""
+    """Types that kernels compute with, and shapes of at most :data:`broadcasting.MAX_RANK` dimensions after merging."""
     description = describe(node)
     if description is None:
         return False
@@ -221,12 +221,12 @@ def accepts_elementwise(node: Node, inputs: Sequence[Value], outputs: Sequence[V
     shapes = [_shape_of(inputs[i]) for i in operand_inputs(node, description)]
     output = _shape_of(outputs[0])
     operands = aligned_operands(node, shapes, output)
-    return all(len(o) == len(output) for o in operands) and codegen.fits(output, operands)
+    return all(len(o) == len(output) for o in operands) and broadcasting.fits(output, operands)
 
 
 def takes_strides(op: Lowering, index: int, tensor: DeviceTensor) -> bool:
     """Whole bytes, and no more dimensions than kernels walk through when none can be merged."""
-    return is_movable(tensor.storage) and len(op.outputs[0].shape) <= codegen.MAX_RANK
+    return is_movable(tensor.storage) and len(op.outputs[0].shape) <= broadcasting.MAX_RANK
 
 
 @lowers(
@@ -252,7 +252,7 @@ def lower_elementwise(encoder: Encoder, op: Lowering) -> None:
     )
     kernel = codegen.emit((expression,), tuple(t.storage for t in operands), (len(operands),))
     shapes = aligned_operands(op.node, [t.shape for t in operands], output.shape)
-    codegen.launch(encoder, kernel, list(zip(operands, shapes, strict=True)), [output])
+    broadcasting.launch(encoder, kernel, list(zip(operands, shapes, strict=True)), [output])
 
 
 def accepts_promotion(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
@@ -270,4 +270,4 @@ def lower_convert_promote_types(encoder: Encoder, op: Lowering) -> None:
         kernel = codegen.emit(
             (Expression("convert", output.storage, (0,)),), (source.storage,), (1,)
         )
-        codegen.launch(encoder, kernel, [(source, source.shape)], [output])
+        broadcasting.launch(encoder, kernel, [(source, source.shape)], [output])

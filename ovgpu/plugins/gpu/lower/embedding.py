@@ -10,11 +10,12 @@ import numpy as np
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
+from ovgpu.plugins.gpu.divisor import DIVISOR, divisor
 from ovgpu.plugins.gpu.encoder import THREADS, Encoder, blocks_for
 from ovgpu.plugins.gpu.lower.gather_scatter import INDEX_NAMES, element_source
 from ovgpu.plugins.gpu.lower.movement import sizes_of
 from ovgpu.plugins.gpu.registry import DeviceTensor, Lowering, lowers
-from ovgpu.plugins.gpu.strided import DIVISOR, LARGEST_COUNT, divisor
+from ovgpu.plugins.gpu.strided import LARGEST_COUNT
 
 _OFFSETS, _PACKED, _SEGMENTS = range(3)
 

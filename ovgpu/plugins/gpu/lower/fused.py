@@ -10,7 +10,7 @@ from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.value import Value
 from ovgpu.ops.declaration import OpDeclaration
 from ovgpu.ops.fused import ClusterStep, cluster_values
-from ovgpu.plugins.gpu import codegen
+from ovgpu.plugins.gpu import broadcasting, codegen
 from ovgpu.plugins.gpu.codegen import Expression
 from ovgpu.plugins.gpu.encoder import Encoder
 from ovgpu.plugins.gpu.lower.elementwise import (
@@ -80,4 +80,4 @@ def lower_cluster(encoder: Encoder, op: Lowering) -> None:
         tuple(expressions), tuple(t.storage for t in inputs), tuple(op.attributes["results"])
     )
     pairs = [(tensor, aligned[i]) for i, tensor in enumerate(inputs)]
-    codegen.launch(encoder, kernel, pairs, op.outputs)
+    broadcasting.launch(encoder, kernel, pairs, op.outputs)

@@ -11,13 +11,12 @@ from ovgpu.graph.element_type import Type
 from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
 from ovgpu.plugins.gpu.codegen import STORAGE_NAMES
+from ovgpu.plugins.gpu.divisor import DIVISOR, divisor, divisor_argument
 from ovgpu.plugins.gpu.encoder import THREADS, Encoder, blocks_for
 from ovgpu.plugins.gpu.lower.movement import known, known_numbers, sizes_of
 from ovgpu.plugins.gpu.registry import DeviceTensor, Lowering, lowers
 from ovgpu.plugins.gpu.strided import (
-    DIVISOR,
     LARGEST_COUNT,
-    divisor,
     encode_copy,
     is_movable,
     place_of,
@@ -74,11 +73,6 @@ _ROWS = np.dtype(
     ],
     align=True,
 )
-
-
-def divisor_argument(value: int) -> np.ndarray:
-    """A ``Divisor`` as a kernel argument."""
-    return np.array([divisor(value)], DIVISOR)
 
 
 def word_source(file: str, word: int, indices: Type = Type.i64) -> str:

@@ -13,15 +13,14 @@ from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
 from ovgpu.ops.movement import broadcast_array, reversed_axes, split_lengths
 from ovgpu.ops.slicing import slice_index, strided_slice_index
+from ovgpu.plugins.gpu.divisor import DIVISOR, divisor
 from ovgpu.plugins.gpu.encoder import THREADS, Encoder, blocks_for
 from ovgpu.plugins.gpu.registry import Lowering, aliases, lowers
 from ovgpu.plugins.gpu.strided import (
     COPY_RANK,
-    DIVISOR,
     LARGEST_COUNT,
     MOST_PARTS,
     SOURCE,
-    divisor,
     encode_copies,
     encode_copy,
     is_movable,

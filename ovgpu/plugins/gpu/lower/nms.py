@@ -12,12 +12,13 @@ from ovgpu.graph.element_type import Type
 from ovgpu.graph.node import Node
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.value import Value
+from ovgpu.plugins.gpu.divisor import DIVISOR, divisor
 from ovgpu.plugins.gpu.encoder import LARGEST_GRID, THREADS, Encoder, blocks_for
 from ovgpu.plugins.gpu.lower.gather_scatter import INDEX_NAMES, element_source
 from ovgpu.plugins.gpu.lower.movement import sizes_of
 from ovgpu.plugins.gpu.lower.sorting import encode_sums
 from ovgpu.plugins.gpu.registry import Lowering, lowers
-from ovgpu.plugins.gpu.strided import DIVISOR, LARGEST_COUNT, divisor
+from ovgpu.plugins.gpu.strided import LARGEST_COUNT
 
 #: Threads of a block that selects boxes.
 _MOST_THREADS = 512

@@ -14,19 +14,20 @@ from ovgpu.graph.value import Value
 from ovgpu.ops.reduction import normal_axes
 from ovgpu.plugins.cpu.kernels.normalization import mean_variance_axes
 from ovgpu.plugins.gpu.axes import Split, power_of_two, reduced_record, split_axes
-from ovgpu.plugins.gpu.codegen import MAX_RANK, STORAGE_NAMES, divisor_fields
+from ovgpu.plugins.gpu.broadcasting import MAX_RANK
+from ovgpu.plugins.gpu.codegen import STORAGE_NAMES
+from ovgpu.plugins.gpu.divisor import DIVISOR, divisor
 from ovgpu.plugins.gpu.encoder import LARGEST_GRID, THREADS, Encoder, blocks_for
 from ovgpu.plugins.gpu.registry import DeviceTensor, Lowering, lowers
 
-_DIVISOR = np.dtype([("divisor", "<u4"), ("multiplier", "<u4"), ("shift", "<u4")])
 #: ``Affine`` and ``Window`` of normalization.cuh.
 _AFFINE = np.dtype(
-    [("per_channel", "<u4"), ("groups", "<u4"), ("channels", "<u4"), ("spatial", _DIVISOR)]
+    [("per_channel", "<u4"), ("groups", "<u4"), ("channels", "<u4"), ("spatial", DIVISOR)]
 )
 _WINDOW = np.dtype(
     [
         ("total", "<u4"), ("rank", "<u4"), ("before", "<i4"), ("after", "<i4"),
-        ("dims", _DIVISOR, (MAX_RANK,)), ("over", "<u4"), ("strides", "<u8", (MAX_RANK,)),
+        ("dims", DIVISOR, (MAX_RANK,)), ("over", "<u4"), ("strides", "<u8", (MAX_RANK,)),
     ],
     align=True,
 )  # fmt: skip
@@ -145,7 +146,7 @@ def _launch_rows(
     groups, per_group, spatial = channels or (1, 1, 1)
     affine: Any = np.zeros(1, _AFFINE)
     affine["per_channel"], affine["groups"] = channels is not None, groups
-    affine["channels"], affine["spatial"][0] = per_group, divisor_fields(max(spatial, 1))
+    affine["channels"], affine["spatial"][0] = per_group, divisor(spatial)
     arguments = [
         np.uint32(rows), np.uint32(width), source.pointer, target.pointer,
         gamma.pointer if gamma is not None else np.uint64(0),
@@ -320,7 +321,7 @@ def lower_lrn(encoder: Encoder, op: Lowering) -> None:
     window["over"] = sum(1 << axis for axis in axes)
     stride = 1
     for axis in range(len(x.shape) - 1, -1, -1):
-        window["dims"][0, axis] = divisor_fields(x.shape[axis])
+        window["dims"][0, axis] = divisor(x.shape[axis])
         window["strides"][0, axis] = stride
         stride *= x.shape[axis]
     numbers = (

@@ -10,8 +10,9 @@ import numpy as np
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
+from ovgpu.plugins.gpu.divisor import DIVISOR, divisor
 from ovgpu.plugins.gpu.encoder import Encoder, blocks_for
-from ovgpu.plugins.gpu.lower.windows import DIVISOR, LARGEST_COUNT, Windows, divisor, three
+from ovgpu.plugins.gpu.lower.windows import LARGEST_COUNT, Windows, three
 from ovgpu.plugins.gpu.registry import Lowering, lowers
 from ovgpu.plugins.gpu.variants import STORAGE_MACROS, variant
 

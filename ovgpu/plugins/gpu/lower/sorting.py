@@ -13,17 +13,17 @@ from ovgpu.graph.node import Node
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.value import Value
 from ovgpu.plugins.gpu.codegen import STORAGE_NAMES
+from ovgpu.plugins.gpu.divisor import DIVISOR, divisor, divisor_argument
 from ovgpu.plugins.gpu.encoder import LARGEST_GRID, THREADS, Encoder, blocks_for
 from ovgpu.plugins.gpu.lower.gather_scatter import (
     INDEX_NAMES,
     PLACE_RANK,
     Argument,
-    divisor_argument,
     element_source,
 )
 from ovgpu.plugins.gpu.lower.movement import sizes_of
 from ovgpu.plugins.gpu.registry import Lowering, lowers
-from ovgpu.plugins.gpu.strided import DIVISOR, LARGEST_COUNT, divisor
+from ovgpu.plugins.gpu.strided import LARGEST_COUNT
 
 #: Shared memory for the keys of a block, and its threads.
 _KEY_BYTES = 32 * 1024

@@ -6,22 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ovgpu.ops.window import filled, resolve_pads
-
-#: Memory of ``Divisor`` (kernels/storage.cuh).
-DIVISOR = np.dtype([("divisor", "u4"), ("multiplier", "u4"), ("shift", "u4")])
 
 #: Most places of a tensor's spatial axes, or of all its windows, that kernels count in 32 bits.
 LARGEST_COUNT = (1 << 31) - (1 << 16)
-
-
-def divisor(number: int) -> tuple[int, int, int]:
-    """``Divisor`` for a number from 1 to 2^31 (Granlund and Montgomery, 1994)."""
-    number = max(number, 1)
-    shift = (number - 1).bit_length()
-    return number, ((1 << 32) * ((1 << shift) - number)) // number + 1, shift
 
 
 def three(values: Sequence[int], default: int) -> list[int]:
