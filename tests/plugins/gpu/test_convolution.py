@@ -84,11 +84,11 @@ def test_bias_and_activation():
 
 @pytest.mark.gpu_sim
 def test_every_tile(monkeypatch):
-    from ovgpu.plugins.gpu.lower import matmul
+    from ovgpu.plugins.gpu.lower import tiles
 
     for edge in (32, 64, 128):
         monkeypatch.setattr(
-            matmul,
+            tiles,
             "choose_tile",
             lambda m, n, batch, _, edge=edge: (edge, -(-m // edge) * -(-n // edge) * batch),
         )
@@ -153,10 +153,10 @@ def test_tensor_cores_of_bf16(monkeypatch, edge, cudasim):
 
 
 def _compare_on_tensor_cores(monkeypatch, precision, edge, cudasim):
-    from ovgpu.plugins.gpu.lower import matmul
+    from ovgpu.plugins.gpu.lower import tiles
 
     monkeypatch.setattr(
-        matmul,
+        tiles,
         "choose_tile",
         lambda m, n, batch, _: (edge, -(-m // edge) * -(-n // edge) * batch),
     )

@@ -67,11 +67,11 @@ def test_large(shapes, precision):
 
 @pytest.mark.gpu_sim
 def test_every_tile(monkeypatch):
-    from ovgpu.plugins.gpu.lower import matmul
+    from ovgpu.plugins.gpu.lower import tiles
 
     for edge in (32, 64, 128):
         monkeypatch.setattr(
-            matmul,
+            tiles,
             "choose_tile",
             lambda m, n, batch, _, edge=edge: (edge, -(-m // edge) * -(-n // edge) * batch),
         )
@@ -83,12 +83,12 @@ def test_every_tile(monkeypatch):
 @pytest.mark.parametrize("edge", [64, 128])
 def test_tensor_cores(monkeypatch, edge, cudasim):
     """All transpositions, loads of 16 bytes and sizes that do not allow them; slices of a long inner dimension."""
-    from ovgpu.plugins.gpu.lower import matmul
+    from ovgpu.plugins.gpu.lower import tiles
 
     def choose(m, n, batch, _):
         return edge, -(-m // edge) * -(-n // edge) * batch
 
-    monkeypatch.setattr(matmul, "choose_tile", choose)
+    monkeypatch.setattr(tiles, "choose_tile", choose)
     cases = [
         (((150, 35), (35, 133)), (False, False)),
         (((150, 40), (40, 136)), (False, True)),

@@ -12,7 +12,8 @@ from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
 from ovgpu.plugins.gpu.compressed import PACKED_TYPES
 from ovgpu.plugins.gpu.encoder import Encoder, blocks_for
-from ovgpu.plugins.gpu.lower.matmul import FEW_ROWS, Epilogue, encode_gate
+from ovgpu.plugins.gpu.lower.product import Epilogue
+from ovgpu.plugins.gpu.lower.product_kernels import FEW_ROWS, encode_gate
 from ovgpu.plugins.gpu.registry import Lowering, lowers
 from ovgpu.plugins.gpu.variants import knows_activations
 

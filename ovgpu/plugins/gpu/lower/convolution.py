@@ -19,15 +19,12 @@ from ovgpu.ops.window import extent, filled
 from ovgpu.passes.graph_editing import feeds_quantization
 from ovgpu.plugins.gpu.divisor import DIVISOR, divisor
 from ovgpu.plugins.gpu.encoder import Encoder, blocks_for
-from ovgpu.plugins.gpu.lower.matmul import (
+from ovgpu.plugins.gpu.lower.product import Epilogue, Product, lowered_epilogue, takes_types
+from ovgpu.plugins.gpu.lower.product_kernels import encode_product
+from ovgpu.plugins.gpu.lower.tiles import (
     LARGEST_PARTIALS,
-    Epilogue,
-    Product,
     choose_slices,
-    encode_product,
-    lowered_epilogue,
     product_scratch,
-    takes_types,
     tile_group,
     tile_kernel,
 )

@@ -15,7 +15,9 @@ from ovgpu.graph.element_type import Type
 from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
 from ovgpu.plugins.gpu.encoder import Encoder, blocks_for
-from ovgpu.plugins.gpu.lower.matmul import Product, encode_product, product_scratch
+from ovgpu.plugins.gpu.lower.product import Product
+from ovgpu.plugins.gpu.lower.product_kernels import encode_product
+from ovgpu.plugins.gpu.lower.tiles import product_scratch
 from ovgpu.plugins.gpu.registry import DeviceTensor, Lowering, lowers
 from ovgpu.plugins.gpu.variants import float_literal, variant
 
