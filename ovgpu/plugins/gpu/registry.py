@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import math
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +22,9 @@ FAMILIES = (
     "elementwise",
     "fused",
     "movement",
+    "shape",
+    "slicing",
+    "blocks",
     "reduction",
     "matmul",
     "compressed",
@@ -37,8 +39,6 @@ FAMILIES = (
     "image",
     "sorting",
     "nms",
-    "quantization",
-    "state",
 )
 
 
@@ -265,9 +265,7 @@ def load_lowerings() -> None:
     if not _loaded:
         _loaded = True
         for family in FAMILIES:
-            module = f"ovgpu.plugins.gpu.lower.{family}"
-            if importlib.util.find_spec(module) is not None:
-                importlib.import_module(module)
+            importlib.import_module(f"ovgpu.plugins.gpu.lower.{family}")
 
 
 def find_lowering(node: Node) -> DeviceKernel | None:

@@ -23,6 +23,15 @@ def numbers(shape: Sequence[int], seed: int = 0, scale: float = 1.0) -> np.ndarr
     return (np.random.default_rng(seed).standard_normal(shape) * scale).astype(np.float32)
 
 
+def values(shape: Sequence[int], dtype: Any = np.float32, seed: int = 0) -> np.ndarray:
+    """Whole numbers that i8 and f16 hold exactly."""
+    return np.random.default_rng(seed).integers(-100, 100, shape).astype(dtype)
+
+
+def i64(*elements: int) -> np.ndarray:
+    return np.array(elements, np.int64)
+
+
 def build(
     name: str,
     arrays: Sequence[np.ndarray],

@@ -1,4 +1,4 @@
-"""Gather, scatter, OneHot, Eye, Range and embedding bags on the device."""
+"""Gather, scatter, OneHot, Eye and Range on the device."""
 
 from __future__ import annotations
 
@@ -6,14 +6,10 @@ import numpy as np
 import pytest
 
 from ovgpu.graph.element_type import Type
-from tests.plugins.gpu.lowering_check import compare, numbers
+from tests.plugins.gpu.lowering_check import compare, values
 
 INDICES = [np.int32, np.int64]
 DTYPES = [np.float32, np.float16, np.int8, np.int64]
-
-
-def values(shape, dtype=np.float32, seed=0):
-    return np.random.default_rng(seed).integers(-100, 100, shape).astype(dtype)
 
 
 def picks(shape, low, high, dtype=np.int64, seed=1):
@@ -184,39 +180,3 @@ def test_generators(out):
     arrays = [np.float32(1.5), np.float32(-40), np.float32(-0.1)]
     if out.is_real():
         compare("Range", arrays, constant=[0, 1, 2], output_type=out)
-
-
-@pytest.mark.gpu_sim(check=[False, True])
-@pytest.mark.parametrize("precision", [Type.f32, Type.f16])
-@pytest.mark.parametrize("index", INDICES)
-def test_embedding_bags(precision, index):
-    table, indices = numbers((10, 3, 5)), np.array([1, 9, 0, 4, 4, 7], index)
-    weights = numbers((6,), 3)
-    offsets, default = np.array([0, 2, 2, 3], index), np.array(6, index)
-    for more in ([], [default], [default, weights], [np.array(-1, index), weights]):
-        compare(
-            "EmbeddingBagOffsetsSum",
-            [table, indices, offsets, *more],
-            "opset3",
-            precision=precision,
-        )
-    compare(
-        "EmbeddingBagOffsets",
-        [table, indices, offsets, default],
-        "opset15",
-        precision=precision,
-        reduction="mean",
-    )
-    packed = indices.reshape(2, 3)
-    compare("EmbeddingBagPackedSum", [table, packed], "opset3", precision=precision)
-    compare(
-        "EmbeddingBagPackedSum",
-        [table, packed, weights.reshape(2, 3)],
-        "opset3",
-        precision=precision,
-    )
-    compare("EmbeddingBagPacked", [table, packed], "opset15", precision=precision, reduction="mean")
-    segments, count = np.array([0, 0, 2, 2, 2, 4], index), np.array(6, index)
-    for more in ([], [default], [default, weights]):
-        arrays = [table, indices, segments, count, *more]
-        compare("EmbeddingSegmentsSum", arrays, "opset3", constant=[3], precision=precision)

@@ -1,4 +1,4 @@
-"""Gather, scatter, OneHot, Eye, Range and embedding bags."""
+"""Gather, scatter, OneHot and Eye: elements that go to or come from places that are computed."""
 
 from __future__ import annotations
 
@@ -12,21 +12,19 @@ from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
 from ovgpu.plugins.gpu.codegen import STORAGE_NAMES
 from ovgpu.plugins.gpu.divisor import DIVISOR, divisor, divisor_argument
-from ovgpu.plugins.gpu.encoder import THREADS, Encoder, blocks_for
-from ovgpu.plugins.gpu.lower.movement import known, known_numbers, sizes_of
-from ovgpu.plugins.gpu.registry import DeviceTensor, Lowering, lowers
-from ovgpu.plugins.gpu.strided import (
-    LARGEST_COUNT,
-    encode_copy,
-    is_movable,
-    place_of,
+from ovgpu.plugins.gpu.encoder import Encoder
+from ovgpu.plugins.gpu.lower.common import PLACE_RANK, countable, known_numbers, sizes_of
+from ovgpu.plugins.gpu.lower.indexing import (
+    INDEX_NAMES,
+    Argument,
+    axis_places,
+    element_source,
+    launch_each,
+    tuple_places,
+    word_source,
 )
-
-#: Dimensions that the kernels know (``kernels/places.cuh``), and types of indices they read.
-PLACE_RANK = 8
-INDEX_NAMES = {Type.i32: "int", Type.i64: "long long"}
-
-Argument = np.generic | np.ndarray
+from ovgpu.plugins.gpu.registry import DeviceTensor, Lowering, lowers
+from ovgpu.plugins.gpu.strided import encode_copy, is_movable, place_of
 
 #: Up to so many indices ScatterUpdate lets every thread look through them.
 _FEW = 8
@@ -38,28 +36,6 @@ _PICKS = np.dtype(
         ("picks", DIVISOR),
         ("after", DIVISOR),
         ("axis_size", "i8"),
-    ],
-    align=True,
-)
-_AXIS_PLACES = np.dtype(
-    [
-        ("count", "u4"),
-        ("rank", "u4"),
-        ("axis", "u4"),
-        ("axis_size", "i4"),
-        ("dims", DIVISOR, (PLACE_RANK,)),
-        ("strides", "i8", (PLACE_RANK,)),
-    ],
-    align=True,
-)
-_TUPLE_PLACES = np.dtype(
-    [
-        ("count", "u4"),
-        ("length", "u4"),
-        ("per_batch", DIVISOR),
-        ("batch_stride", "i8"),
-        ("sizes", "i8", (PLACE_RANK,)),
-        ("strides", "i8", (PLACE_RANK,)),
     ],
     align=True,
 )
@@ -75,25 +51,6 @@ _ROWS = np.dtype(
 )
 
 
-def word_source(file: str, word: int, indices: Type = Type.i64) -> str:
-    """The text that compiles ``file`` for words of so many bytes and a type of indices."""
-    return f'#define WORD {word}\n#define INDEX {INDEX_NAMES[indices]}\n#include "{file}"\n'
-
-
-def element_source(file: str, storage: Type, indices: Type = Type.i64) -> str:
-    """The text that compiles ``file`` for a storage type and a type of indices."""
-    element = STORAGE_NAMES[storage]
-    return f'#define ELEMENT {element}\n#define INDEX {INDEX_NAMES[indices]}\n#include "{file}"\n'
-
-
-def _launch(
-    encoder: Encoder, source: str, name: str, count: int, arguments: Sequence[Argument]
-) -> None:
-    """One thread for each of ``count`` items."""
-    if count:
-        encoder.launch(source, name, blocks_for(count), THREADS, arguments)
-
-
 def _itemsize(tensor: DeviceTensor) -> int:
     return tensor.storage.bitwidth // 8
 
@@ -103,10 +60,6 @@ def _word(run: int, *tensors: DeviceTensor) -> int:
     return math.gcd(16, run, *(tensor.address for tensor in tensors))
 
 
-def _countable(*values: Value) -> bool:
-    return all(math.prod(sizes_of(value)) <= LARGEST_COUNT for value in values)
-
-
 def _gathers(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
     """Whether the kernels take a tensor and indices as the first two inputs."""
     ranks = [len(sizes_of(value)) for value in (*inputs[:2], outputs[0])]
@@ -114,7 +67,7 @@ def _gathers(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> b
         is_movable(inputs[0].type)
         and inputs[1].type in INDEX_NAMES
         and max(ranks) <= PLACE_RANK
-        and _countable(inputs[1], outputs[0])
+        and countable(inputs[1], outputs[0])
     )
 
 
@@ -161,19 +114,7 @@ def gather(encoder: Encoder, op: Lowering) -> None:
     picks["picks"] = divisor(math.prod(indices.shape[batch:]))
     picks["after"] = divisor(run // word)
     arguments: list[Argument] = [out.pointer, data.pointer, indices.pointer, picks]
-    _launch(encoder, word_source("gather.cu", word, indices.type), "gather", count, arguments)
-
-
-def _axis_places(indices: DeviceTensor, data_shape: Sequence[int], axis: int) -> np.ndarray:
-    places = np.zeros(1, _AXIS_PLACES)
-    rank = len(data_shape)
-    places["count"], places["rank"], places["axis"] = indices.size, rank, axis
-    places["axis_size"] = data_shape[axis]
-    stride = 1
-    for d in reversed(range(rank)):
-        places["dims"][0, d], places["strides"][0, d] = divisor(indices.shape[d]), stride
-        stride *= data_shape[d]
-    return places
+    launch_each(encoder, word_source("gather.cu", word, indices.type), "gather", count, arguments)
 
 
 @lowers("GatherElements", accepts=_gathers)
@@ -185,24 +126,9 @@ def gather_elements(encoder: Encoder, op: Lowering) -> None:
         out.pointer,
         data.pointer,
         indices.pointer,
-        _axis_places(indices, data.shape, axis),
+        axis_places(indices, data.shape, axis),
     ]
-    _launch(encoder, source, "gather_elements", out.size, arguments)
-
-
-def _tuple_places(indices: DeviceTensor, data_shape: Sequence[int], batch: int) -> np.ndarray:
-    length = indices.shape[-1]
-    count = math.prod(indices.shape[:-1])
-    places = np.zeros(1, _TUPLE_PLACES)
-    places["count"], places["length"] = count, length
-    places["per_batch"] = divisor(max(math.prod(indices.shape[batch:-1]), 1))
-    sizes = data_shape[batch : batch + length]
-    stride = 1
-    for d in reversed(range(length)):
-        places["sizes"][0, d], places["strides"][0, d] = sizes[d], stride
-        stride *= sizes[d]
-    places["batch_stride"] = stride if batch else 0
-    return places
+    launch_each(encoder, source, "gather_elements", out.size, arguments)
 
 
 @lowers("GatherND", accepts=_gathers)
@@ -212,7 +138,7 @@ def gather_nd(encoder: Encoder, op: Lowering) -> None:
     run = math.prod(data.shape[batch + indices.shape[-1] :]) * _itemsize(data)
     word = _word(run, data, out)
     count = out.nbytes // word
-    places = _tuple_places(indices, data.shape, batch)
+    places = tuple_places(indices, data.shape, batch)
     slices = divisor_argument(run // word)
     arguments: list[Argument] = [
         out.pointer,
@@ -222,7 +148,9 @@ def gather_nd(encoder: Encoder, op: Lowering) -> None:
         slices,
         np.uint32(count),
     ]
-    _launch(encoder, word_source("gather.cu", word, indices.type), "gather_nd", count, arguments)
+    launch_each(
+        encoder, word_source("gather.cu", word, indices.type), "gather_nd", count, arguments
+    )
 
 
 # ---- scatter
@@ -240,7 +168,7 @@ def _encode_winners(
         rows,
     ]
     count = before * places * after
-    _launch(encoder, word_source("scatter.cu", word), "scatter_winners", count, arguments)
+    launch_each(encoder, word_source("scatter.cu", word), "scatter_winners", count, arguments)
 
 
 def _rows(before: int, places: int, after: int, updates: int, same: bool) -> np.ndarray:
@@ -284,12 +212,12 @@ def scatter_update(encoder: Encoder, op: Lowering) -> None:
         tensors: list[Argument] = [t.pointer for t in (out, data, updates, indices)]
         source = word_source("scatter.cu", word, indices.type)
         arguments: list[Argument] = [*tensors, np.uint32(indices.size), rows]
-        _launch(encoder, source, "scatter_few", before * size * after, arguments)
+        launch_each(encoder, source, "scatter_few", before * size * after, arguments)
         return
     encoder.fill(op.scratch, 0xFF, 4 * size)
     arguments = [np.uint64(op.scratch), indices.pointer, np.int64(size), np.uint32(indices.size)]
     source = word_source("scatter.cu", word, indices.type)
-    _launch(encoder, source, "mark_rows", indices.size, arguments)
+    launch_each(encoder, source, "mark_rows", indices.size, arguments)
     _encode_winners(encoder, op, word, before, size, after, indices.size)
 
 
@@ -330,14 +258,16 @@ def scatter_elements_update(encoder: Encoder, op: Lowering) -> None:
         _encode_unchanged(encoder, op)
         return
     axis = known_numbers(op, 3)[0] % len(data.shape)
-    places = _axis_places(indices, data.shape, axis)
+    places = axis_places(indices, data.shape, axis)
     reduction = _reduction(op.node)
     scratch = np.uint64(op.scratch)
     if reduction == "none":
         encoder.fill(op.scratch, 0xFF, 4 * out.size)
         word = _itemsize(data)
         source = word_source("scatter.cu", word, indices.type)
-        _launch(encoder, source, "mark_elements", indices.size, [scratch, indices.pointer, places])
+        launch_each(
+            encoder, source, "mark_elements", indices.size, [scratch, indices.pointer, places]
+        )
         _encode_winners(encoder, op, word, 1, out.size, 1, indices.size)
         return
     _encode_unchanged(encoder, op)
@@ -355,7 +285,7 @@ def scatter_elements_update(encoder: Encoder, op: Lowering) -> None:
             np.uint32(how),
             places,
         ]
-        _launch(encoder, source, "scatter_reduce_elements", indices.size, arguments)
+        launch_each(encoder, source, "scatter_reduce_elements", indices.size, arguments)
 
     old_counts = bool(op.attributes["use_init_val"])
     if not old_counts:
@@ -371,7 +301,7 @@ def scatter_elements_update(encoder: Encoder, op: Lowering) -> None:
             np.uint32(old_counts),
             np.uint32(out.size),
         ]
-        _launch(encoder, source, "divide_by_counts", out.size, arguments)
+        launch_each(encoder, source, "divide_by_counts", out.size, arguments)
 
 
 def _tuple_scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> int:
@@ -386,7 +316,7 @@ def scatter_nd_update(encoder: Encoder, op: Lowering) -> None:
         _encode_unchanged(encoder, op)
         return
     length = indices.shape[-1]
-    places = _tuple_places(indices, data.shape, 0)
+    places = tuple_places(indices, data.shape, 0)
     slices, tuples = math.prod(data.shape[:length]), math.prod(indices.shape[:-1])
     run = math.prod(data.shape[length:])
     reduction = _reduction(op.node)
@@ -397,20 +327,20 @@ def scatter_nd_update(encoder: Encoder, op: Lowering) -> None:
         how = np.uint32(_REDUCTIONS[reduction])
         count = tuples * run
         arguments: list[Argument] = [*tensors, how, places, divisor_argument(run), np.uint32(count)]
-        _launch(encoder, source, "scatter_reduce_tuples", count, arguments)
+        launch_each(encoder, source, "scatter_reduce_tuples", count, arguments)
         return
     encoder.fill(op.scratch, 0xFF, 4 * slices)
     word = _word(run * _itemsize(data), data, updates, out)
     source = word_source("scatter.cu", word, indices.type)
     marks: list[Argument] = [np.uint64(op.scratch), indices.pointer, places]
-    _launch(encoder, source, "mark_tuples", tuples, marks)
+    launch_each(encoder, source, "mark_tuples", tuples, marks)
     _encode_winners(encoder, op, word, 1, slices, run * _itemsize(data) // word, tuples)
 
 
 # ---- OneHot, Eye
 def _one_hot_fits(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
     fits = is_movable(outputs[0].type) and inputs[0].type in INDEX_NAMES
-    return fits and _countable(outputs[0])
+    return fits and countable(outputs[0])
 
 
 @lowers("OneHot", accepts=_one_hot_fits)
@@ -422,11 +352,11 @@ def one_hot(encoder: Encoder, op: Lowering) -> None:
     sizes = [divisor_argument(n) for n in (out.shape[axis], math.prod(out.shape[axis + 1 :]))]
     source = word_source("gather.cu", _itemsize(out), indices.type)
     arguments += [*sizes, np.uint32(wraps), np.uint32(out.size)]
-    _launch(encoder, source, "one_hot", out.size, arguments)
+    launch_each(encoder, source, "one_hot", out.size, arguments)
 
 
 def _eye_fits(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
-    return is_movable(outputs[0].type) and _countable(outputs[0])
+    return is_movable(outputs[0].type) and countable(outputs[0])
 
 
 @lowers("Eye", accepts=_eye_fits, known_inputs=(0, 1, 2, 3))
@@ -437,21 +367,4 @@ def eye(encoder: Encoder, op: Lowering) -> None:
     offset = np.int64(known_numbers(op, 2)[0])
     arguments: list[Argument] = [out.pointer, np.frombuffer(one, np.uint64), rows, columns, offset]
     source = word_source("gather.cu", _itemsize(out))
-    _launch(encoder, source, "diagonal", out.size, [*arguments, np.uint32(out.size)])
-
-
-def _range_fits(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
-    fits = outputs[0].type in STORAGE_NAMES and outputs[0].type is not Type.boolean
-    return fits and _countable(outputs[0])
-
-
-@lowers("Range", accepts=_range_fits, known_inputs=(0, 1, 2))
-def range_(encoder: Encoder, op: Lowering) -> None:
-    out = op.outputs[0]
-    wide = np.dtype(np.float32) if out.storage in (Type.f16, Type.bf16) else out.storage.host_dtype
-    with np.errstate(invalid="ignore", over="ignore"):
-        start, step = (known(op, i).reshape(-1)[:1].astype(wide) for i in (0, 2))
-    source = element_source("range.cu", out.storage)
-    _launch(
-        encoder, source, "fill_range", out.size, [out.pointer, start, step, np.uint32(out.size)]
-    )
+    launch_each(encoder, source, "diagonal", out.size, [*arguments, np.uint32(out.size)])

@@ -14,15 +14,10 @@ from ovgpu.graph.value import Value
 from ovgpu.ops.interpolate import pad_list
 from ovgpu.plugins.gpu.divisor import DIVISOR, divisor
 from ovgpu.plugins.gpu.encoder import THREADS, Encoder, blocks_for
-from ovgpu.plugins.gpu.lower.gather_scatter import PLACE_RANK, element_source
-from ovgpu.plugins.gpu.lower.movement import fits_kernels, sizes_of
+from ovgpu.plugins.gpu.lower.common import PLACE_RANK, fits_kernels, sizes_of
+from ovgpu.plugins.gpu.lower.indexing import element_source
 from ovgpu.plugins.gpu.registry import Lowering, lowers
-from ovgpu.plugins.gpu.strided import (
-    LARGEST_COUNT,
-    encode_copies,
-    encode_copy,
-    place_of,
-)
+from ovgpu.plugins.gpu.strided import LARGEST_COUNT, encode_copies, encode_copy, place_of
 
 #: Axes that one launch resamples.
 _AXES = 3

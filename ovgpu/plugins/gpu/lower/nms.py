@@ -14,8 +14,8 @@ from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.value import Value
 from ovgpu.plugins.gpu.divisor import DIVISOR, divisor
 from ovgpu.plugins.gpu.encoder import LARGEST_GRID, THREADS, Encoder, blocks_for
-from ovgpu.plugins.gpu.lower.gather_scatter import INDEX_NAMES, element_source
-from ovgpu.plugins.gpu.lower.movement import sizes_of
+from ovgpu.plugins.gpu.lower.common import sizes_of
+from ovgpu.plugins.gpu.lower.indexing import INDEX_NAMES, element_source
 from ovgpu.plugins.gpu.lower.sorting import encode_sums
 from ovgpu.plugins.gpu.registry import Lowering, lowers
 from ovgpu.plugins.gpu.strided import LARGEST_COUNT

@@ -15,13 +15,8 @@ from ovgpu.graph.value import Value
 from ovgpu.plugins.gpu.codegen import STORAGE_NAMES
 from ovgpu.plugins.gpu.divisor import DIVISOR, divisor, divisor_argument
 from ovgpu.plugins.gpu.encoder import LARGEST_GRID, THREADS, Encoder, blocks_for
-from ovgpu.plugins.gpu.lower.gather_scatter import (
-    INDEX_NAMES,
-    PLACE_RANK,
-    Argument,
-    element_source,
-)
-from ovgpu.plugins.gpu.lower.movement import sizes_of
+from ovgpu.plugins.gpu.lower.common import PLACE_RANK, sizes_of
+from ovgpu.plugins.gpu.lower.indexing import INDEX_NAMES, Argument, element_source
 from ovgpu.plugins.gpu.registry import Lowering, lowers
 from ovgpu.plugins.gpu.strided import LARGEST_COUNT
 
