@@ -34,6 +34,11 @@ class TensorInfo:
     #: Bytes at the upper bounds of the shape; None when there is no (sensible) bound.
     bound: int | None = None
 
+    @property
+    def bound_sizes(self) -> tuple[int, ...] | None:
+        """Sizes at the upper bounds of the shape; None as for ``bound``."""
+        return self.value.upper_sizes if self.bound is not None else None
+
 
 @dataclass(slots=True)
 class Instruction:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,8 +16,10 @@ from ovgpu.execution.program import Instruction
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.value import Value
 from ovgpu.plugins.cpu.evaluate import evaluate as evaluate_on_host
+from ovgpu.plugins.gpu.running import Runner
 from ovgpu.plugins.gpu.segment import LARGEST_SHAPE_VALUE, GpuSegment
 from ovgpu.plugins.gpu.transfers import Transfers, wait_for
+from ovgpu.plugins.gpu.value_inference import ValueInference
 
 #: Plans kept, and continuations kept per boundary; the least recently used go first.
 MAX_PLANS = 64
@@ -36,23 +38,12 @@ class _Fetched(dict[int, np.ndarray]):
 class Boundaries(Transfers):
     """Going on behind a boundary, for :class:`~ovgpu.plugins.gpu.executor.GpuExecutor`."""
 
-    @abstractmethod
-    def counted_outputs(
-        self, instruction: Instruction, values: Mapping[int, Value], count: int | None
-    ) -> Sequence[Value] | None:
-        """Output values of an instruction that selects ``count`` elements."""
-
-    @abstractmethod
-    def _add_time(self, instruction: int, seconds: float) -> None:
-        """Note for profiles what an instruction took."""
+    runner: Runner
+    inference: ValueInference
 
     @abstractmethod
     def _plan(self, segment: GpuSegment, parent: GpuSegment | None) -> GpuSegment:
         """Plan ``segment``, which follows ``parent``. Raises Replan, OutOfDeviceMemory."""
-
-    @abstractmethod
-    def _forget(self, segment: GpuSegment) -> None:
-        """Drop the graphs of a plan and of what follows it."""
 
     def _continue(self, segment: GpuSegment) -> GpuSegment:
         """The segment after ``segment`` for the data of this run: read back once, then look up or plan."""
@@ -70,7 +61,7 @@ class Boundaries(Transfers):
             segment.pending[:] = evaluate_on_host(
                 instruction.node, [arrays[n] for n in instruction.inputs]
             )
-            self._add_time(segment.stop, time.perf_counter() - begun)
+            self.runner.add_time(segment.stop, time.perf_counter() - begun)
             key = (key, tuple([r.shape for r in segment.pending]))
         return self._find(segment, key, lambda: self._plan_child(segment, instruction, arrays))
 
@@ -81,7 +72,7 @@ class Boundaries(Transfers):
         if child is None:
             child = plan()
             if len(children) >= MAX_PLANS:
-                self._forget(children.pop(next(iter(children))))
+                self.runner.graphs.forget(children.pop(next(iter(children))))
         children[key] = child  # the last one is the one last used
         return child
 
@@ -96,7 +87,7 @@ class Boundaries(Transfers):
     def _plan_child(
         self, segment: GpuSegment, instruction: Instruction, arrays: Mapping[int, np.ndarray]
     ) -> GpuSegment:
-        child = _following(segment, segment.stop)
+        child = segment.following(segment.stop)
         values = child.values
         if segment.runs_boundary:
             child.start = child.stop = segment.stop + 1
@@ -125,9 +116,9 @@ class Boundaries(Transfers):
     def _plan_counted(self, segment: GpuSegment, count: int | None) -> GpuSegment:
         """Plan what follows when the device counted so many; None: as many as there can be."""
         instruction = self.program.instructions[segment.stop]
-        outputs = self.counted_outputs(instruction, segment.values, count)
+        outputs = self.inference.counted_outputs(instruction, segment.values, count)
         assert outputs is not None
-        child = _following(segment, segment.stop + 1)
+        child = segment.following(segment.stop + 1)
         child.values.update(zip(instruction.outputs, outputs, strict=True))
         for number, value in zip(instruction.outputs, outputs, strict=True):
             shape = value.shape.static_tuple()
@@ -148,13 +139,3 @@ class Boundaries(Transfers):
             if any(self.program.tensors[n].bound is None for n in outputs):
                 return
             segment = self._plan_counted(segment, None)
-
-
-def _following(segment: GpuSegment, start: int) -> GpuSegment:
-    """An unplanned segment behind ``segment`` that begins at instruction ``start``."""
-    tensors = dict(segment.tensors)
-    child = GpuSegment(segment.depth + 1, start, start, dict(segment.values), tensors)
-    child.assigned = dict(segment.assigned)
-    child.identities = segment.identities
-    child.device_outputs = segment.device_outputs
-    return child

@@ -124,7 +124,7 @@ class CompiledGpu(CompiledPlugin):
         """The number of jobs whose memory the device holds at once; warns when it is below ``asked``."""
         assert self._first_job is not None
         executor = self._first_job.executor
-        needed = executor.arena_bytes + executor.state_bytes
+        needed = executor.arena.nbytes + executor.state_bytes
         if asked == 1 or not needed:
             return asked
         possible = 1 + self.context.free_bytes() // needed
@@ -167,7 +167,7 @@ class CompiledGpu(CompiledPlugin):
         """Bytes of device memory for weights, one arena, all arenas and variables; of pinned memory for staging;
         the number of jobs; arena blocks allocated since compilation."""
         executors = [job.executor for job in list(self._jobs)]
-        arenas = [e.arena_bytes for e in executors]
+        arenas = [e.arena.nbytes for e in executors]
         return {
             "weights": self.weight_bytes,
             "arena": max(arenas, default=0),
@@ -175,7 +175,7 @@ class CompiledGpu(CompiledPlugin):
             "states": sum(e.state_bytes for e in executors),
             "staging": sum(e.staging_bytes for e in executors),
             "jobs": len(executors),
-            "allocations": sum(e.allocations for e in executors),
+            "allocations": sum(e.arena.allocations for e in executors),
         }
 
     def _host_operations(self) -> list[str]:
@@ -191,7 +191,7 @@ class CompiledGpu(CompiledPlugin):
 
     def _graph_count(self) -> int:
         """CUDA graphs that are held for replay, over all jobs."""
-        return sum(job.executor.graph_count for job in list(self._jobs))
+        return sum(len(job.executor.runner.graphs) for job in list(self._jobs))
 
     def runtime_model(self) -> Model:
         from ovgpu.execution.runtime_model import build_runtime_model
@@ -317,12 +317,11 @@ class GpuJob(Job):
 
     def profiling(self) -> list[ProfilingInfo]:
         infos = []
-        tiers = {i: t for segment in self.executor.ran for i, t in segment.tiers.items()}
+        runner = self.executor.runner
+        tiers = {i: t for segment in runner.ran for i, t in segment.tiers.items()}
         for index, instruction in enumerate(self.executor.program.instructions):
-            took = datetime.timedelta(seconds=self.executor.times.get(index, 0.0))
-            status = (
-                ProfilingInfo.EXECUTED if index in self.executor.times else ProfilingInfo.NOT_RUN
-            )
+            took = datetime.timedelta(seconds=runner.times.get(index, 0.0))
+            status = ProfilingInfo.EXECUTED if index in runner.times else ProfilingInfo.NOT_RUN
             without = "host" if self.compiled.lowering(instruction) is None else "cuda"
             # A lowering may refuse the shapes of a plan, which then runs on the host.
             tier = tiers.get(index, without)

@@ -1,29 +1,30 @@
-"""Running plans on a device: arena, plans, CUDA graphs, and what happens when something fails."""
+"""One job on a device: its plans, its inferences from the inputs to the outputs, and what happens when one fails."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ovgpu.execution.memory import Layout, Lifetime, next_power_of_two
-from ovgpu.execution.program import Instruction
-from ovgpu.execution.ranges import marked, pop_range, push_range
+from ovgpu.execution.ranges import marked
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.value import Value
+from ovgpu.plugins.gpu.arena import Arena
 from ovgpu.plugins.gpu.boundaries import MAX_PLANS, Boundaries
 from ovgpu.plugins.gpu.context import DeviceFailure, OutOfDeviceMemory, to_storage
 from ovgpu.plugins.gpu.device import cupy
-from ovgpu.plugins.gpu.encoder import Record
 from ovgpu.plugins.gpu.memo import PlanMemo
+from ovgpu.plugins.gpu.planner import plan_gpu_segment
 from ovgpu.plugins.gpu.registry import DeviceTensor
-from ovgpu.plugins.gpu.segment import GpuSegment, plan_gpu_segment
+from ovgpu.plugins.gpu.running import Runner
+from ovgpu.plugins.gpu.segment import GpuSegment
 from ovgpu.plugins.gpu.staging import Replan, Staging
 from ovgpu.plugins.gpu.state import DeviceState
+from ovgpu.plugins.gpu.transfers import wait_for
+from ovgpu.plugins.gpu.value_inference import ValueInference
 from ovgpu.plugins.gpu.variables import variable_of
 from ovgpu.plugins.gpu.views import readers_of
 from ovgpu.plugins.plugin import InferenceCancelled
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from ovgpu.plugins.gpu.compiled import CompiledGpu
 
 _CACHE = "KeyValueCache"
-
-#: Memory layouts remembered; only models with unbounded dimensions have more than a few.
-MAX_LAYOUTS = 256
 
 #: Results of an inference: an array per output, None for one that was written to the user's device memory.
 Results = list[np.ndarray | None]
@@ -54,24 +52,17 @@ class GpuExecutor(Boundaries):
         self.readers = readers_of(self.program)
         self.memo = PlanMemo()
         self._storages = [self.storage_of(t.value.type) for t in self.program.tensors]
-        self.layouts: dict[tuple[Lifetime, ...], Layout] = {}
-        self.capacities: dict[int, int] = {}
+        self.arena = Arena(self.context)
         self.cancelled = False
-        self.allocations = 0
-        self.graph_launches = 0
-        self.times: dict[int, float] = {}
-        #: Segments of the last inference that was profiled.
-        self.ran: list[GpuSegment] = []
         self.strings = {}
         with self.context.activate():
             self.stream = cupy().cuda.Stream(non_blocking=True)
             self._done = cupy().cuda.Event(block=True, disable_timing=True)
             #: What kernels count arriving blocks in; its address outlives all plans.
             self.tickets = self.context.tickets(self.stream)
-        self._blocks: list[tuple[Any, int]] = []
+        graph_limit = compiled.graph_limit if compiled.use_graphs else 0
+        self.runner = Runner(self.stream, compiled.profile, graph_limit)
         self._roots: OrderedDict[Any, GpuSegment] = OrderedDict()
-        #: Segments with a graph, the least recently launched first.
-        self._graphs: OrderedDict[int, GpuSegment] = OrderedDict()
         self._inputs = [Staging(self.context) for _ in self.program.inputs]
         self._outputs = [Staging(self.context) for _ in self.program.outputs]
         self._count = Staging(self.context)
@@ -88,11 +79,12 @@ class GpuExecutor(Boundaries):
                 self.context,
                 v.info,
                 self.storage_of(v.info.data_type),
-                self._drop_plans,
+                self.drop_plans,
                 caches[name].node.attributes["axis"] if name in caches else None,
             )
             for name, v in self.program.variables.items()
         }
+        self.inference = ValueInference(compiled, self.memo, self.states)
         #: Inputs that say in which order caches take their batch, by the number of their tensor.
         orders = {n for i in caches.values() for n in i.inputs[2:]}
         self._orders = [i for i, n in enumerate(self.program.inputs) if n in orders]
@@ -113,35 +105,14 @@ class GpuExecutor(Boundaries):
         weight = self.compiled.weights.get(number)
         return weight if weight is not None else segment.tensors[number]
 
-    def reserve(self, depth: int, nbytes: int) -> int:
-        """Address of the arena's block for segments at ``depth``. Raises Replan when it had to move."""
-        while len(self._blocks) <= depth:
-            self._blocks.append((None, 0))
-        memory, capacity = self._blocks[depth]
-        if memory is not None and capacity >= nbytes:
-            return memory.ptr
-        if memory is not None:
-            # The old block goes before the new one comes: both together may not fit.
-            self._drop_plans()
-            self._blocks[depth] = (None, 0)
-            del memory
-            capacity = next_power_of_two(nbytes)
-        wanted = max(nbytes, capacity)
-        moved = bool(capacity)
-        self._blocks[depth] = (self.context.allocate(wanted), wanted)
-        self.allocations += 1
-        if moved:
-            raise Replan
-        return self._blocks[depth][0].ptr
-
-    def _drop_plans(self) -> None:
+    # ---- plans and memory -------------------------------------------------------------------------------------------
+    def drop_plans(self) -> None:
         """Forget all plans, after the work that was enqueued from them has ended."""
         self._settle()
-        self._graphs.clear()
+        self.runner.graphs.clear()
         self._roots.clear()
         self.memo.forget_records()
-        if len(self.layouts) > MAX_LAYOUTS:
-            self.layouts.clear()
+        self.arena.forget_old_layouts()
 
     def _settle(self) -> bool:
         """Wait for the stream whatever state it is in. Returns False when the device is lost."""
@@ -150,11 +121,6 @@ class GpuExecutor(Boundaries):
         except Exception:
             return False
         return True
-
-    @property
-    def arena_bytes(self) -> int:
-        """Bytes of device memory for tensors between operations."""
-        return sum(nbytes for _, nbytes in self._blocks)
 
     @property
     def staging_bytes(self) -> int:
@@ -169,12 +135,7 @@ class GpuExecutor(Boundaries):
     def segments(self) -> Iterator[GpuSegment]:
         """All segments of the plans that are held."""
         for root in list(self._roots.values()):
-            yield from _tree(root)
-
-    @property
-    def graph_count(self) -> int:
-        """CUDA graphs that are held for replay."""
-        return len(self._graphs)
+            yield from root.tree()
 
     def release_memory(self) -> None:
         """Free arena, staging and plans, after the running inference if there is one; the next makes them anew."""
@@ -189,8 +150,8 @@ class GpuExecutor(Boundaries):
     def _release(self) -> None:
         self._release_when_idle = False
         with self.context.activate():
-            self._drop_plans()
-            self._blocks.clear()
+            self.drop_plans()
+            self.arena.release()
             self._inputs = [Staging(self.context) for _ in self.program.inputs]
             self._outputs = [Staging(self.context) for _ in self.program.outputs]
             self._count = Staging(self.context)
@@ -202,44 +163,6 @@ class GpuExecutor(Boundaries):
                 self._release()
         finally:
             self._in_use.release()
-
-    def infer_outputs(self, index: int, values: Mapping[int, Value]) -> tuple[Value, ...] | None:
-        """Output values of one instruction for the values known while planning; None when data is needed."""
-        instruction = self.program.instructions[index]
-        name = instruction.node.get_type_name()
-        if name == "ReadValue":
-            state = self.states[variable_of(instruction)]
-            shape = state.shape
-            if shape is None and instruction.inputs:
-                return (Value(state.type, values[instruction.inputs[0]].shape),)
-            sizes = shape if shape is not None else state.smallest_shape
-            return (self.memo.value(instruction.outputs[0], state.type, sizes),)
-        if name == "Assign":
-            return (values[instruction.inputs[0]],)
-        if instruction.bodies:
-            return None
-        inputs = [values[n] for n in instruction.inputs]
-        node = instruction.node
-        return self.memo.infer(
-            index,
-            instruction.outputs,
-            inputs,
-            lambda: node.declaration.infer_values([*inputs], node.attributes),
-        )
-
-    def counted_outputs(
-        self, instruction: Instruction, values: Mapping[int, Value], count: int | None
-    ) -> Sequence[Value] | None:
-        """Output values of an instruction that selects ``count`` elements, or for None the largest there can be.
-
-        None when it has no lowering that counts them.
-        """
-        kernel = self.compiled.lowering(instruction)
-        if kernel is None or kernel.counted is None:
-            return None
-        inputs = [values[n] for n in instruction.inputs]
-        outputs = kernel.counted(instruction.node, inputs, count)
-        return None if outputs is None else self.memo.unify(instruction.outputs, outputs)
 
     # ---- running ----------------------------------------------------------------------------------------------------
     def run(self, inputs: Sequence[Any], targets: Sequence[Any]) -> Results:
@@ -254,7 +177,7 @@ class GpuExecutor(Boundaries):
                     try:
                         return self._run(inputs, targets)
                     except Replan:
-                        self._drop_plans()
+                        self.drop_plans()
         except BaseException as error:
             raise self._after_failure(error) from error
         finally:
@@ -280,7 +203,7 @@ class GpuExecutor(Boundaries):
         try:
             with self.context.activate(), marked(self.compiled.name, "request"):
                 self._begin(segment, inputs)
-                self._run_records(segment)
+                self._run_segment(segment)
                 self._give_device_outputs(segment, targets)
                 self._done.record(self.stream)
         except BaseException as error:
@@ -292,7 +215,7 @@ class GpuExecutor(Boundaries):
     def _complete(self, segment: GpuSegment) -> Results:
         try:
             with self.context.activate():
-                _wait_for(self._done)
+                self._wait_until_done()
             results = self._finish(segment)
             if self.cancelled:
                 # The device cannot stop what it has begun: variables have their new values.
@@ -303,6 +226,12 @@ class GpuExecutor(Boundaries):
         finally:
             self._end()
 
+    def _wait_until_done(self) -> None:
+        try:
+            self._done.synchronize()
+        except Exception as error:
+            raise RuntimeError(f"waiting for the device failed: {error}") from error
+
     def _run(self, inputs: Sequence[Any], targets: Sequence[Any]) -> Results:
         key = self._key(inputs, targets)
         segment = self._roots.get(key)
@@ -310,15 +239,14 @@ class GpuExecutor(Boundaries):
             segment = self._plan_root(key, inputs, targets)
         else:
             self._roots.move_to_end(key)
-        self.times.clear()
-        self.ran.clear()
+        self.runner.forget_times()
         self._begin(segment, inputs)
-        self._run_records(segment)
+        self._run_segment(segment)
         while segment.stop < len(self.program.instructions):
             segment = self._continue(segment)
-            self._run_records(segment)
+            self._run_segment(segment)
         self._give_device_outputs(segment, targets)
-        _wait_for(self.stream)
+        wait_for(self.stream.ptr)
         return self._finish(segment)
 
     def _key(self, inputs: Sequence[Any], targets: Sequence[Any]) -> tuple[Any, ...]:
@@ -350,92 +278,10 @@ class GpuExecutor(Boundaries):
             for i in range(len(self.program.outputs))
         ]
 
-    def _run_records(self, segment: GpuSegment) -> None:
+    def _run_segment(self, segment: GpuSegment) -> None:
         if self.cancelled:
             raise InferenceCancelled
-        if segment.graph is not None:
-            self._launch(segment)
-        elif self.compiled.profile:
-            self._run_timed(segment)
-        else:
-            segment.runs += 1
-            if segment.runs > 1 and self.compiled.use_graphs and self._capture(segment):
-                self._launch(segment)
-            else:
-                for record in segment.records:
-                    self._run_record(record)
-
-    def _run_record(self, record: Record) -> None:
-        """The one place where records run eagerly, hence the range that profilers show for an operation."""
-        push_range(record.name, "op")
-        try:
-            record.run(self.stream.ptr)
-        except (InferenceCancelled, Replan):
-            raise
-        except Exception as error:
-            raise RuntimeError(f"'{record.name}' failed: {error}") from error
-        finally:
-            pop_range()
-
-    def _launch(self, segment: GpuSegment) -> None:
-        self._graphs.move_to_end(id(segment))
-        try:
-            segment.graph.launch(self.stream)
-        except Exception as error:
-            raise RuntimeError(f"replaying the CUDA graph failed: {error}") from error
-        self.graph_launches += 1
-
-    def _capture(self, segment: GpuSegment) -> bool:
-        """Make the graph of a segment. Returns False when it cannot have one; nothing has run then."""
-        if not segment.capturable or self.compiled.graph_limit < 1:
-            return False
-        self.stream.begin_capture()
-        try:
-            for record in segment.records:
-                record.run(self.stream.ptr)
-        except Exception:
-            self._abandon_capture()
-            segment.capture_failed = True
-            return False
-        try:
-            segment.graph = self.stream.end_capture()
-        except Exception:
-            segment.capture_failed = True
-            return False
-        self._graphs[id(segment)] = segment
-        if len(self._graphs) > self.compiled.graph_limit:
-            _, oldest = self._graphs.popitem(last=False)
-            oldest.graph, oldest.runs = None, 0
-        return True
-
-    def _abandon_capture(self) -> None:
-        try:
-            self.stream.end_capture()
-        except Exception:
-            return  # the capture was invalidated, which is why it is abandoned
-
-    def _run_timed(self, segment: GpuSegment) -> None:
-        """Run and add up what each instruction takes: device time by events, host work by the clock."""
-        self.ran.append(segment)
-        module = cupy()
-        timed: list[tuple[int, Any, Any]] = []
-        for record in segment.records:
-            begun = time.perf_counter()
-            before, after = module.cuda.Event(), module.cuda.Event()
-            before.record(self.stream)
-            self._run_record(record)
-            after.record(self.stream)
-            if record.capturable:
-                timed.append((record.instruction, before, after))
-            else:
-                self._add_time(record.instruction, time.perf_counter() - begun)
-        _wait_for(self.stream)
-        for instruction, before, after in timed:
-            self._add_time(instruction, module.cuda.get_elapsed_time(before, after) / 1e3)
-
-    def _add_time(self, instruction: int, seconds: float) -> None:
-        if self.compiled.profile:
-            self.times[instruction] = self.times.get(instruction, 0.0) + seconds
+        self.runner.run(segment)
 
     def _after_failure(self, error: BaseException) -> BaseException:
         """Bring the job back to rest and say what users are told."""
@@ -447,7 +293,7 @@ class GpuExecutor(Boundaries):
             text = f"GPU.{self.context.index}: {text}"
         if not alive:
             # Graphs and plans belong to a context that CUDA has given up.
-            self._graphs.clear()
+            self.runner.graphs.clear()
             self._roots.clear()
             text += " (the device is lost; CUDA needs a new process to use it again)"
         return RuntimeError(text)
@@ -472,24 +318,19 @@ class GpuExecutor(Boundaries):
         segment = self._plan(root, None)
         self._roots[key] = segment
         if len(self._roots) > MAX_PLANS:
-            self._forget(self._roots.popitem(last=False)[1])
+            self.runner.graphs.forget(self._roots.popitem(last=False)[1])
         return segment
 
     def _plan(self, segment: GpuSegment, parent: GpuSegment | None) -> GpuSegment:
         # One job at a time: lowerings prepare weights that all jobs share.
-        capacities = dict(self.capacities)
+        capacities = dict(self.arena.capacities)
         with self.compiled.planning, marked(self.compiled.name, "model"):
             try:
                 return plan_gpu_segment(self, segment, parent)
             except OutOfDeviceMemory:
                 # What did not fit must not make the plans of smaller shapes larger.
-                self.capacities = capacities
+                self.arena.capacities = capacities
                 raise
-
-    def _forget(self, segment: GpuSegment) -> None:
-        """Drop the graphs of a plan and of its continuations."""
-        for found in _tree(segment):
-            self._graphs.pop(id(found), None)
 
     def prepare(self) -> None:
         """Plan at the upper bounds: allocates what inferences need, and compiles the kernels.
@@ -511,7 +352,7 @@ class GpuExecutor(Boundaries):
                     self._plan_largest(segment)
                     return
                 except Replan:
-                    self._drop_plans()
+                    self.drop_plans()
 
 
 def _is_identity(order: Any) -> bool:
@@ -519,17 +360,3 @@ def _is_identity(order: Any) -> bool:
     if type(order) is not np.ndarray:
         return bool(order.shape == (1,))
     return bool(np.array_equal(order, np.arange(order.size)))
-
-
-def _wait_for(work: Any) -> None:
-    """Wait for a stream or an event."""
-    try:
-        work.synchronize()
-    except Exception as error:
-        raise RuntimeError(f"waiting for the device failed: {error}") from error
-
-
-def _tree(segment: GpuSegment) -> Iterator[GpuSegment]:
-    yield segment
-    for child in list(segment.children.values()):
-        yield from _tree(child)

@@ -116,8 +116,7 @@ class Transfers(ABC):
 
     def bound(self, number: int) -> int | None:
         """Bytes of a tensor in device memory at its upper bounds; None when it has none."""
-        info = self.program.tensors[number]
-        upper = info.value.upper_sizes if info.bound is not None else None
+        upper = self.program.tensors[number].bound_sizes
         if upper is None:
             return None
         return align(max(self.storage(number).storage_bytes(math.prod(upper)), 256))

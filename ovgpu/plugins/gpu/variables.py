@@ -20,7 +20,7 @@ from ovgpu.plugins.gpu.staging import Replan
 from ovgpu.plugins.gpu.strided import encode_copies, place_of
 
 if TYPE_CHECKING:
-    from ovgpu.plugins.gpu.segment import GpuSegmentPlanner
+    from ovgpu.plugins.gpu.planner import GpuSegmentPlanner
     from ovgpu.plugins.gpu.state import DeviceState
 
 #: Operations that this module places and encodes.

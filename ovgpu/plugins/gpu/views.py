@@ -20,7 +20,7 @@ from ovgpu.plugins.gpu.strided import COPY_RANK, address_of, is_movable, place_o
 
 if TYPE_CHECKING:
     from ovgpu.execution.program import Instruction, Program
-    from ovgpu.plugins.gpu.segment import GpuSegmentPlanner
+    from ovgpu.plugins.gpu.planner import GpuSegmentPlanner
 
 #: What stands for the address of a block that has no place in the arena yet.
 _UNPLACED = 1 << 20
@@ -195,7 +195,7 @@ class Views:
         planner = self.planner
         if not planner.segment.start <= index < planner.segment.stop:
             return False  # what other segments read is dense
-        if index in planner.skipped or index in planner.unread:
+        if index in planner.choice.skipped or index in planner.choice.unread:
             return True
         instruction = planner.program.instructions[index]
         name = instruction.node.get_type_name()
@@ -206,7 +206,7 @@ class Views:
                 instruction.outputs[0]
             )
             return planner.variables.is_extension(instruction) and not read
-        kernel = planner.tiers.get(index)
+        kernel = planner.choice.kernels.get(index)
         if kernel is None:
             return False
         if kernel.view is None and not kernel.strided_inputs:
@@ -225,7 +225,7 @@ class Views:
                 continue
             instruction = planner.program.instructions[index]
             name = instruction.node.get_type_name()
-            kernel = planner.tiers.get(index)
+            kernel = planner.choice.kernels.get(index)
             found: Destination | None = None
             if name == "KeyValueCache" and position == 1:
                 found = self._rows(number, instruction)
@@ -257,7 +257,7 @@ class Views:
     def _is_made_with(self, number: int, place: np.ndarray) -> bool:
         """Whether what makes a tensor stores it with the strides of ``place``."""
         planner = self.planner
-        producer = planner.producers.get(number)
+        producer = planner.choice.producers.get(number)
         if producer is None or not producer[1].strided_outputs or not _is_walkable(place):
             return False
         made, kernel, position = producer
