@@ -43,6 +43,10 @@ class Choice:
         for index in reversed(range(segment.start, segment.stop)):
             self._drop_unread(index)
 
+    def leaves_out(self, index: int) -> bool:
+        """Whether nothing of an instruction runs, and so nothing reads its inputs."""
+        return index in self.skipped or index in self.unread
+
     def _choose(self, index: int) -> None:
         instruction = self.planner.program.instructions[index]
         if instruction.node.get_type_name() in VARIABLE_OPS:
@@ -78,10 +82,11 @@ class Choice:
             or instruction.node.get_type_name() == "Assign"
         ):
             return
-        left_out = self.skipped | self.unread
         for number in instruction.outputs:
             readers = self.planner.executor.readers.get(number, ())
-            if number in self.planner.program.outputs or any(i not in left_out for i, _ in readers):
+            if number in self.planner.program.outputs or not all(
+                self.leaves_out(i) for i, _ in readers
+            ):
                 return
         self.unread.add(index)
 

@@ -150,7 +150,7 @@ class ElementwiseKernel:
     outputs: tuple[Type, ...]
 
 
-def literal(value: float | int | bool, arithmetic: str) -> str:
+def _literal(value: float | int | bool, arithmetic: str) -> str:
     """A number as C++ text of exactly its value."""
     if isinstance(value, (bool, np.bool_)):
         return "true" if value else "false"
@@ -185,7 +185,7 @@ def _call(expression: Expression, operand_types: Sequence[Type]) -> str:
         own = _ARITHMETIC_NAMES[operand_type]
         keeps = index == formula.own_type or own == arithmetic
         arguments.append(name if keeps else f"formula::convert<{arithmetic}>({name})")
-    arguments += [literal(value, arithmetic) for value in expression.literals]
+    arguments += [_literal(value, arithmetic) for value in expression.literals]
     parameter = "" if formula.function in _OVERLOADED else f"<{arithmetic}>"
     call = f"formula::{formula.function}{parameter}({', '.join(arguments)})"
     if formula.kind in ("rounded", "truncated") and not real:

@@ -285,11 +285,7 @@ class GpuSegmentPlanner:
         if number in self.program.outputs:
             return True
         for index, position in self.executor.readers.get(number, ()):
-            if (
-                index < self.segment.start
-                or index in self.choice.skipped
-                or index in self.choice.unread
-            ):
+            if index < self.segment.start or self.choice.leaves_out(index):
                 continue
             instruction = self.program.instructions[index]
             kernel = self.choice.kernels.get(index)

@@ -195,7 +195,7 @@ class Views:
         planner = self.planner
         if not planner.segment.start <= index < planner.segment.stop:
             return False  # what other segments read is dense
-        if index in planner.choice.skipped or index in planner.choice.unread:
+        if planner.choice.leaves_out(index):
             return True
         instruction = planner.program.instructions[index]
         name = instruction.node.get_type_name()
