@@ -161,8 +161,13 @@ def _run_binder(
     return [_as_host(r, v, exact) for r, v in zip(results, outputs, strict=True)]
 
 
-def evaluate(node: Node, arrays: Arrays, exact: bool = True) -> list[np.ndarray]:
+def evaluate(
+    node: Node, arrays: Arrays, exact: bool = True, outputs: Sequence[Value] | None = None
+) -> list[np.ndarray]:
     """Compute one node on host arrays. ``exact=False``: see :func:`compute`.
+
+    ``outputs`` are values of the outputs with static shapes, for who knows them already: they are inferred else, which
+    also checks what follows from the elements of the inputs.
 
     Raises MissingKernel when the CPU cannot, RuntimeError when the inputs do not fit the operation.
     """
@@ -174,7 +179,7 @@ def evaluate(node: Node, arrays: Arrays, exact: bool = True) -> list[np.ndarray]
         return [_as_host(arrays[0], node._outputs[0].value) if arrays else _zeros(node)]
     kernel = required_kernel(node)
     with np.errstate(all="ignore"):
-        return compute(node, kernel, arrays, infer_outputs(node, arrays), exact)
+        return compute(node, kernel, arrays, outputs or infer_outputs(node, arrays), exact)
 
 
 def _zeros(node: Node) -> np.ndarray:

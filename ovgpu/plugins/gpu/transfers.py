@@ -13,6 +13,8 @@ import numpy as np
 from ovgpu.execution.memory import align
 from ovgpu.execution.program import Instruction
 from ovgpu.graph.element_type import Type
+from ovgpu.graph.partial_shape import PartialShape
+from ovgpu.graph.value import Value
 from ovgpu.plugins.cpu.evaluate import evaluate as evaluate_on_host
 from ovgpu.plugins.gpu.context import from_storage, to_storage
 from ovgpu.plugins.gpu.device import cupy
@@ -215,13 +217,14 @@ class Transfers(ABC):
         outputs: Sequence[DeviceTensor],
     ) -> None:
         """Let the CPU compute an operation that has no lowering: copies there and back."""
+        values = [Value(t.type, PartialShape.of(t.shape)) for t in outputs]
 
         def run(stream: int) -> None:
             arrays = [
                 self._host_array(n, t, stream)
                 for n, t in zip(instruction.inputs, inputs, strict=True)
             ]
-            results = evaluate_on_host(instruction.node, arrays)
+            results = evaluate_on_host(instruction.node, arrays, outputs=values)
             for number, tensor, array in zip(instruction.outputs, outputs, results, strict=True):
                 self._upload(number, tensor, array, stream)
 

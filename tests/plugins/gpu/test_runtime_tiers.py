@@ -119,3 +119,18 @@ def test_integers_of_a_host_operation():
     request = compile_gpu(model).create_infer_request()
     for _ in range(3):
         np.testing.assert_array_equal(request.infer(values)[0], cpu_request(model).infer(values)[0])
+
+
+def test_results_of_a_host_operation_have_the_planned_sizes():
+    """An axis that comes as data leaves the shape of the updates unchecked, on the host as on the CPU device."""
+    parameters = [
+        parameter([3, 4]),
+        parameter([2], np.int32),
+        parameter([3, 4]),
+        parameter([1], np.int32, "axis"),
+    ]
+    model = ov.Model([ops.scatter_update(*parameters)], parameters, "scatter")
+    feeds = [reals(3, 4), np.array([2, 0], np.int32), reals(3, 4), np.array([1], np.int32)]
+    got = compile_gpu(model).create_infer_request().infer(feeds)[0]
+    np.testing.assert_array_equal(got, cpu_request(model).infer(feeds)[0])
+    assert (got != feeds[0]).any()
