@@ -1,86 +1,26 @@
 // Products with packed weights of 1 to 8 bits, which are unpacked on their way from memory and never stored unpacked.
 //
 // out[m, n] = sum over k of x[m, k] * (weight[n, k] - zero[n, g]) * scale[n, g], with g = k / group.
-// WEIGHTS_U1 ... WEIGHTS_U8, WEIGHTS_I4, WEIGHTS_I8 or WEIGHTS_NF4 says what the codes mean and how they lie in memory.
-#include "codes.cuh"
+// In f16 and bf16 tiles of many rows go to tensor cores: weights are rounded to the type of the data on their way there.
 #include "epilogue.cuh"
 #include "storage.cuh"
 #include "store_results.cuh"
+#include "tensor_product.cuh"
 #include "tile_product.cuh"
+#include "weights.cuh"
 
-#if defined(WEIGHTS_U8) || defined(WEIGHTS_I8)
-constexpr int BITS = 8;
-#elif defined(WEIGHTS_U6)
-typedef u6_t Codes;
-#elif defined(WEIGHTS_U3)
-typedef u3_t Codes;
-#elif defined(WEIGHTS_U2)
-typedef u2_t Codes;
-#elif defined(WEIGHTS_U1)
-typedef u1_t Codes;
-#else
-typedef u4_t Codes;  // i4 and nf4 too
-#endif
-#if !defined(WEIGHTS_U8) && !defined(WEIGHTS_I8)
-constexpr int BITS = Codes::bits;
-#endif
-// Codes of 3 and 6 bits lie in groups of bytes and are taken one by one; the others fill words.
-constexpr bool FILLS_WORDS = 32 % BITS == 0;
 // Weights of one load: 16 bytes, or less where these would be more than a lane's share of a short row.
 constexpr int PER_WORD = 32 / BITS, PER_LOAD = BITS < 4 ? 32 : 128 / BITS, WORDS = PER_LOAD * BITS / 32;
 // Weights that are unpacked at once go with whole 16 bytes of data.
 constexpr int CHUNK = BITS < 8 || PER_16_BYTES > 4 ? 8 : 4;
 
 struct CompressedShape {
-  int m, n, k, group, groups;
+  int m, n, k, groups;
+  Divisor group;
   int dense_loads;  // whole loads of weights are aligned and within a group, and so are the data that belong to them
   int data_vector, packed_fours, out_vector;
+  int slices, slice_depth;  // parts of k that different blocks sum; a multiple of every tile's depth
 };
-
-#if defined(WEIGHTS_NF4)
-// Quantiles of the normal distribution (Dettmers et al., "QLoRA", 2023), in shared memory: every lane asks for another one.
-struct Decoder {
-  const float* numbers;
-  __device__ __forceinline__ float operator()(unsigned code) const { return numbers[code & 15]; }
-};
-#define DECODER(NAME)                                                                                                            \
-  __shared__ float nf4_numbers[16];                                                                                              \
-  if (threadIdx.x == 0) {                                                                                                        \
-    const float all[16] = {-1.f,          -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f,                     \
-                           -0.28444138169288635f, -0.18477343022823334f, -0.09105003625154495f, 0.f,                             \
-                           0.07958029955625534f,  0.16093020141124725f,  0.24611230194568634f,  0.33791524171829224f,            \
-                           0.44070982933044434f,  0.5626170039176941f,   0.7229568362236023f,   1.f};                            \
-    for (int i = 0; i < 16; i++) nf4_numbers[i] = all[i];                                                                        \
-  }                                                                                                                              \
-  __syncthreads();                                                                                                               \
-  const Decoder NAME = {nf4_numbers}
-#else
-struct Decoder {
-  __device__ __forceinline__ float operator()(unsigned code) const {
-#if defined(WEIGHTS_I8)
-    return static_cast<float>(static_cast<signed char>(code & 255));
-#elif defined(WEIGHTS_U8)
-    return static_cast<float>(code & 255);
-#elif defined(WEIGHTS_I4)
-    return static_cast<float>(static_cast<int>((code & 15) ^ 8) - 8);
-#else
-    return static_cast<float>(code & ((1u << BITS) - 1));
-#endif
-  }
-};
-#define DECODER(NAME) const Decoder NAME = {}
-#endif
-
-__device__ __forceinline__ unsigned code_at(const unsigned char* weights, long long index) {
-#if defined(WEIGHTS_U8) || defined(WEIGHTS_I8)
-  return weights[index];
-#else
-  return Codes::at(weights + (index >> 3) * BITS, index & 7);
-#endif
-}
-
-// Where a word has its code number i; a byte of u1 begins with its highest bit.
-__device__ __forceinline__ constexpr int shift_of(int i) { return BITS == 1 ? (i & 24) + 7 - (i & 7) : i * BITS; }
 
 // The words of a load, whose address is a multiple of their size.
 __device__ __forceinline__ void load_words(const unsigned char* p, unsigned (&words)[WORDS]) {
@@ -94,8 +34,6 @@ __device__ __forceinline__ void load_words(const unsigned char* p, unsigned (&wo
     words[0] = *reinterpret_cast<const unsigned*>(p);
   }
 }
-
-__device__ __forceinline__ float zero_at(const Element* zeros, long long index) { return zeros ? widen(zeros[index]) : 0.f; }
 
 // A few rows: a warp per column of the result, 16 bytes of weights per lane and load.
 template <int ROWS>
@@ -118,7 +56,7 @@ __device__ __forceinline__ void few_rows(const Element* data, const unsigned cha
         for (int k = lane * PER_LOAD; k < s.k; k += 32 * PER_LOAD) {
           unsigned words[WORDS];
           load_words(weights + (first + k) * BITS / 8, words);
-          const long long group = first_group + k / s.group;
+          const long long group = first_group + s.group.quotient(k);
           const float scale = widen(scales[group]), zero = zero_at(zeros, group);
           float parts[ROWS] = {};
 #pragma unroll
@@ -142,7 +80,7 @@ __device__ __forceinline__ void few_rows(const Element* data, const unsigned cha
         }
       } else {
         for (int k = lane; k < s.k; k += 32) {
-          const long long group = first_group + k / s.group;
+          const long long group = first_group + s.group.quotient(k);
           const float w = (decode(code_at(weights, first + k)) - zero_at(zeros, group)) * widen(scales[group]);
 #pragma unroll
           for (int r = 0; r < ROWS; r++)
@@ -181,14 +119,14 @@ struct PackedTile {
   const Element *scales, *zeros;
   const CompressedShape& s;
   Decoder decode;
-  int first_row;
+  int first_row, end_k;
 
   __device__ __forceinline__ void fetch(int k0, Accumulator (&values)[COUNT][4]) const {
 #pragma unroll
     for (int c = 0; c < COUNT; c++) {
       const int index = threadIdx.x + c * THREADS;
       const int row = first_row + index / (DEPTH / 4), k = k0 + index % (DEPTH / 4) * 4;
-      const int inside = row < s.n ? s.k - k : 0;
+      const int inside = row < s.n ? end_k - k : 0;
       const long long first = static_cast<long long>(row) * s.k + k, first_group = static_cast<long long>(row) * s.groups;
       if (s.packed_fours && inside >= 4) {
         // Four codes lie in one aligned byte, half word or word, and in one group.
@@ -196,7 +134,7 @@ struct PackedTile {
         const unsigned codes = BITS == 2   ? *p
                                : BITS == 4 ? *reinterpret_cast<const unsigned short*>(p)
                                            : *reinterpret_cast<const unsigned*>(p);
-        const long long group = first_group + k / s.group;
+        const long long group = first_group + s.group.quotient(k);
         const float scale = widen(scales[group]), zero = zero_at(zeros, group);
 #pragma unroll
         for (int i = 0; i < 4; i++) values[c][i] = (decode(codes >> i * BITS) - zero) * scale;
@@ -205,7 +143,7 @@ struct PackedTile {
         for (int i = 0; i < 4; i++) {
           values[c][i] = 0.f;
           if (i < inside) {
-            const long long group = first_group + (k + i) / s.group;
+            const long long group = first_group + s.group.quotient(k + i);
             values[c][i] = (decode(code_at(weights, first + i)) - zero_at(zeros, group)) * widen(scales[group]);
           }
         }
@@ -224,19 +162,76 @@ struct PackedTile {
   }
 };
 
-// grid (row tiles * column tiles).
-#define COMPRESSED_TILES(EDGE, EACH)                                                                                           \
-  extern "C" __global__ void __launch_bounds__((EDGE / EACH) * (EDGE / EACH), 1)                                              \
-      compressed_##EDGE##x##EDGE(const Element* data, const unsigned char* weights, const Element* scales, const Element* zeros, \
-                                 const Element* bias, const Element* residual, Element* out, CompressedShape s) {              \
-    constexpr int DEPTH = 16, THREADS = (EDGE / EACH) * (EDGE / EACH);                                                        \
-    DECODER(decode);                                                                                                          \
-    const int down = (s.m + EDGE - 1) / EDGE;                                                                                 \
-    const int first_row = blockIdx.x % down * EDGE, first_column = blockIdx.x / down * EDGE;                                  \
-    StridedTile<EDGE, DEPTH, THREADS> tile_a = {{data, s.k, 1, s.m, s.k, s.data_vector}, first_row};                          \
-    PackedTile<EDGE, DEPTH, THREADS> tile_b = {weights, scales, zeros, s, decode, first_column};                              \
-    StoreResults store = {out, bias, residual, 0, 1, s.out_vector, s.m, s.n, first_row, first_column};                        \
-    tile_product<EDGE, EDGE, DEPTH, EACH, EACH>(0, s.k, tile_a, tile_b, store);                                               \
+#if defined(HAS_TENSOR_PRODUCT)
+// Unpacked weights as an operand on tensor cores: eight along k per thread and step, which lie in one group.
+template <int ROWS, int DEPTH, int THREADS>
+struct PackedEights {
+  static constexpr int COUNT = ROWS * DEPTH / 8 / THREADS;
+  static_assert(COUNT * 8 * THREADS == ROWS * DEPTH, "threads share a tile evenly");
+  struct Eight {
+    EightCodes codes;
+    float scale, zero;
+  };
+  typedef Eight Values[COUNT];
+  const unsigned char* weights;
+  const Element *scales, *zeros;
+  const CompressedShape& s;
+  Decoder decode;
+  int first_row, end_k;
+
+  __device__ __forceinline__ bool along_k() const { return true; }
+
+  __device__ __forceinline__ void fetch(int k0, Values& values) const {
+#pragma unroll
+    for (int c = 0; c < COUNT; c++) {
+      const int index = threadIdx.x + c * THREADS;
+      const int row = first_row + index / (DEPTH / 8), k = k0 + index % (DEPTH / 8) * 8;
+      values[c].codes.clear();
+      values[c].scale = values[c].zero = 0.f;
+      if (row < s.n && k < end_k) {
+        const long long group = static_cast<long long>(row) * s.groups + s.group.quotient(k);
+        values[c].codes.load(weights, static_cast<long long>(row) * s.k + k);
+        values[c].scale = widen(scales[group]);
+        values[c].zero = zero_at(zeros, group);
+      }
+    }
   }
-COMPRESSED_TILES(64, 4)
-COMPRESSED_TILES(32, 4)
+
+  __device__ __forceinline__ void put(const Values& values, Element* tile) const {
+#pragma unroll
+    for (int c = 0; c < COUNT; c++) {
+      const int index = threadIdx.x + c * THREADS;
+      SixteenBytes eight;
+#pragma unroll
+      for (int i = 0; i < 8; i++) eight.at[i] = narrow((decode(values[c].codes.at(i)) - values[c].zero) * values[c].scale);
+      *reinterpret_cast<uint4*>(tile + index / (DEPTH / 8) * (DEPTH + 8) + index % (DEPTH / 8) * 8) =
+          reinterpret_cast<const uint4&>(eight);
+    }
+  }
+};
+#endif
+
+// grid (row tiles * column tiles, slices of k). Blocks of one column of tiles follow each other: they read the same weights.
+#define COMPRESSED_TILES(NAME, TILES, WEIGHTS_TILE, BLOCKS)                                                                \
+  extern "C" __global__ void __launch_bounds__(TILES::THREADS, BLOCKS)                                                       \
+      NAME(const Element* data, const unsigned char* weights, const Element* scales, const Element* zeros,                   \
+           const Element* bias, const Element* residual, Element* out, Accumulator* partials, unsigned* tickets,             \
+           CompressedShape s) {                                                                                             \
+    constexpr int EDGE = TILES::EDGE;                                                                                       \
+    DECODER(decode);                                                                                                        \
+    const int down = (s.m + EDGE - 1) / EDGE;                                                                               \
+    const int first_row = blockIdx.x % down * EDGE, first_column = blockIdx.x / down * EDGE;                                \
+    const int first_k = blockIdx.y * s.slice_depth, end_k = min(s.k, first_k + s.slice_depth), slice = blockIdx.y;          \
+    const int tiles = gridDim.x, tile = blockIdx.x;                                                                         \
+    TILES::OperandTile tile_a = {{data, s.k, 1, s.m, end_k, s.data_vector}, first_row};                                     \
+    WEIGHTS_TILE<EDGE, TILES::DEPTH, TILES::THREADS> tile_b = {weights, scales, zeros, s, decode, first_column, end_k};      \
+    StoreResults store = {out, bias, residual, 0, 1, s.out_vector, s.m, s.n, first_row, first_column};                      \
+    Slices slices = {partials, tickets, s.slices, slice, tiles, tile};                                                      \
+    TILES::multiply(first_k, end_k, tile_a, tile_b, store, slices);                                                         \
+  }
+COMPRESSED_TILES(compressed_64x64, Tiles64, PackedTile, 1)
+COMPRESSED_TILES(compressed_32x32, Tiles32, PackedTile, 1)
+#if defined(HAS_TENSOR_PRODUCT)
+COMPRESSED_TILES(compressed_tensor_128x128, TensorTiles128, PackedEights, 1)
+COMPRESSED_TILES(compressed_tensor_64x64, TensorTiles64, PackedEights, 2)
+#endif

@@ -1,15 +1,9 @@
 // Where the elements of broadcast tensors lie: the part of generated elementwise kernels that no formula changes.
 #pragma once
+#include "divisor.cuh"
 #include "formulas.cuh"
 
 #define MAX_RANK 6
-
-// n / divisor for n < 2^31, without a division (Granlund and Montgomery, "Division by invariant integers using
-// multiplication", 1994).
-struct Divisor {
-  unsigned divisor, multiplier, shift;
-  __device__ __forceinline__ unsigned quotient(unsigned n) const { return (__umulhi(n, multiplier) + n) >> shift; }
-};
 
 // A box of elements in C order, walked in items of V neighbours along the last dimension, and the strides of each input.
 template <int INPUTS> struct Geometry {

@@ -1,6 +1,7 @@
 // Element types of at most 8 bits as they lie in memory: the order of constants and tensors (ovgpu/graph/packing.py).
 #pragma once
 #include "codes.cuh"
+#include "small_floats.cuh"
 #include "types.cuh"
 
 // ---- 8-bit floats (OCP OFP8 and MX) ----------------------------------------------------------------------------------
@@ -17,20 +18,8 @@ template <> struct Arithmetic<f8e4m3_t> { typedef float type; };
 template <> struct Arithmetic<f8e5m2_t> { typedef float type; };
 template <> struct Arithmetic<f8e8m0_t> { typedef float type; };
 
-// Without infinity; the largest code is NaN.
-__device__ __forceinline__ float unpack(f8e4m3_t x) {
-  const unsigned size = x.bits & 0x7f, sign = unsigned(x.bits & 0x80) << 24;
-  const float small = float(size) * 0.001953125f;  // steps of 2^-9
-  const float normal = __uint_as_float((size << 20) + (120u << 23));
-  const float value = size == 0x7f ? not_a_number() : size < 8 ? small : normal;
-  return __uint_as_float(__float_as_uint(value) | sign);
-}
-// The upper half of an f16.
-__device__ __forceinline__ float unpack(f8e5m2_t x) {
-  half_t wide;
-  wide.bits = (unsigned short)(x.bits << 8);
-  return unpack(wide);
-}
+__device__ __forceinline__ float unpack(f8e4m3_t x) { return f8e4m3_number(x.bits); }
+__device__ __forceinline__ float unpack(f8e5m2_t x) { return f8e5m2_number(x.bits); }
 // A power of two without sign; 0 stands for 2^-127.
 __device__ __forceinline__ float unpack(f8e8m0_t x) {
   return __uint_as_float(x.bits == 255 ? 0x7fffffffu : x.bits == 0 ? 0x400000u : unsigned(x.bits) << 23);
@@ -69,27 +58,17 @@ template <> struct Packer<f8e8m0_t> {
 };
 
 // ---- types below 8 bits: whole numbers are in codes.cuh ---------------------------------------------------------------
-// Quantiles of the normal distribution, scaled to [-1, 1] (Dettmers et al., "QLoRA", 2023). In global memory: lanes that read
-// different entries of constant memory wait for each other.
-static __device__ const float nf4_numbers[16] = {
-    -1.0f,                -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f,
-    -0.28444138169288635f, -0.18477343022823334f, -0.09105003625154495f, 0.0f,
-    0.07958029955625534f, 0.16093020141124725f, 0.24611230194568634f, 0.33791524171829224f,
-    0.44070982933044434f, 0.5626170039176941f,  0.7229568362236023f,  1.0f};
+// In global memory: lanes that read different entries of constant memory wait for each other.
+static __device__ const float nf4_numbers[16] = NF4_NUMBERS;
 struct nf4_t {
   typedef float type;
   static constexpr int bits = 4;
   static __device__ __forceinline__ type at(const unsigned char* p, unsigned n) { return nf4_numbers[u4_t::at(p, n)]; }
 };
-// 0, 0.5, 1, 1.5, 2, 3, 4, 6 and a sign (OCP MX).
 struct f4e2m1_t {
   typedef float type;
   static constexpr int bits = 4;
-  static __device__ __forceinline__ type at(const unsigned char* p, unsigned n) {
-    const unsigned code = u4_t::at(p, n), size = code & 7;
-    const unsigned value = size == 0 ? 0 : size == 1 ? 0x3f000000u : (size << 22) + (126u << 23);
-    return __uint_as_float(value | code >> 3 << 31);
-  }
+  static __device__ __forceinline__ type at(const unsigned char* p, unsigned n) { return f4e2m1_number(u4_t::at(p, n)); }
 };
 
 // V values from element `offset` on (a multiple of V, which makes whole groups), or V times that one.

@@ -3,6 +3,7 @@
 // A file of kernels is compiled once for each storage type that a model uses: STORAGE_F16, STORAGE_BF16 and STORAGE_I32 choose,
 // f32 is the default. Sums are f32 for all floats.
 #pragma once
+#include "divisor.cuh"
 
 #if defined(STORAGE_F16)
 #include <cuda_fp16.h>
@@ -80,17 +81,3 @@ __device__ __forceinline__ float warp_max(float x) {
   for (int step = 16; step > 0; step >>= 1) x = fmaxf(x, __shfl_xor_sync(ALL_LANES, x, step));
   return x;
 }
-
-// Division by a number that is the same for a whole launch: n / d for 0 <= n < 2^31, without a division.
-// (Granlund and Montgomery, "Division by Invariant Integers using Multiplication", 1994.)
-struct Divisor {
-  unsigned divisor, multiplier, shift;
-  __device__ __forceinline__ unsigned quotient(unsigned n) const {
-    return (__umulhi(n, multiplier) + n) >> shift;
-  }
-  __device__ __forceinline__ unsigned split(unsigned n, unsigned& rest) const {
-    unsigned q = quotient(n);
-    rest = n - q * divisor;
-    return q;
-  }
-};

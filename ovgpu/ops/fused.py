@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ovgpu.graph.dimension import Dimension
+from ovgpu.graph.element_type import Type
 from ovgpu.graph.partial_shape import PartialShape, broadcast_numpy
 from ovgpu.graph.value import Value
 from ovgpu.ops.convolution import convolution, group_convolution
@@ -139,7 +141,8 @@ def compressed_matmul(
 
     Args:
         data: [..., I], real.
-        weights: [O, I] or [O, groups, group] of u1, u2, u3, u4, i4, nf4, u6, u8 or i8; I = groups * group.
+        weights: [O, I] or [O, groups, group], I = groups * group, of u1, u2, u3, u4, i4, nf4, f4e2m1, u6, u8, i8,
+            f8e4m3 or f8e5m2.
         scale: [O, groups], real.
         rest: what ``operands`` names, perhaps less: "zero_point" [O, groups], real, is what the code of zero is; "bias"
             [O]; "residual" [..., O].
@@ -152,6 +155,31 @@ def compressed_matmul(
         return Value(data.type, data.shape)
     product = Value(data.type, PartialShape.of([*data.dims[:-1], weights.dims[0]]))
     return _gated(product) if gated else _summed(product, dict(zip(operands, rest)).get("residual"))
+
+
+@op("CompressedGather", "1", factory="", domain="ovgpu")
+def compressed_gather(
+    weights: Value,
+    indices: Value,
+    scale: Value,
+    zero_point: Value | None = None,
+    *,
+    output_type: Type,
+) -> Value:
+    """Gather-8 of ((weights - zero_point) * scale) as [O, I] along its first axis.
+
+    Args:
+        weights, scale, zero_point: as in CompressedMatMul.
+        indices: integers of any shape.
+        output_type: of the result, real.
+
+    Returns:
+        The shape of ``indices`` and [I].
+    """
+    sizes = weights.shape.static_tuple()
+    if indices.rank is None or sizes is None:
+        return Value(output_type, PartialShape.dynamic())
+    return Value(output_type, PartialShape.of([*indices.dims, math.prod(sizes[1:])]))
 
 
 #: Orders of the axes of 4-D tensors of attention: batch, heads, length, size of a head.

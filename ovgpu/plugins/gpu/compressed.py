@@ -1,7 +1,7 @@
 """Recognises weights of 1 to 8 bits, so that they stay packed in device memory.
 
 In a model they are constants that a chain of operations makes into numbers: Constant -> Convert ->
-[Subtract(zero point)] -> Multiply(scale) -> [Reshape] -> [Convert] -> MatMul.
+[Subtract(zero point)] -> Multiply(scale) -> [Reshape] -> [Convert] -> MatMul or Gather.
 """
 
 from __future__ import annotations
@@ -18,9 +18,22 @@ from ovgpu.graph.port import Output
 from ovgpu.graph.special import Constant
 from ovgpu.passes.graph_editing import replace_by
 
-#: Types of packed weights that kernels/compressed_matmul.cu unpacks.
+#: Types of packed weights that kernels/weights.cuh unpacks.
 PACKED_TYPES = frozenset(
-    {Type.u1, Type.u2, Type.u3, Type.u4, Type.i4, Type.nf4, Type.u6, Type.u8, Type.i8}
+    {
+        Type.u1,
+        Type.u2,
+        Type.u3,
+        Type.u4,
+        Type.i4,
+        Type.nf4,
+        Type.f4e2m1,
+        Type.u6,
+        Type.u8,
+        Type.i8,
+        Type.f8e4m3,
+        Type.f8e5m2,
+    }
 )
 
 
@@ -32,25 +45,56 @@ class _Weights:
     scale: np.ndarray
     zero_point: np.ndarray | None
 
+    def inputs(self) -> tuple[Output, Output]:
+        """Codes and scale of an operation."""
+        return self.codes.output(0), _constant(self.scale)
+
+    def zeros(self) -> list[Output]:
+        """The zero point, where there is one. They are small whole numbers: every float type holds them exactly."""
+        return [] if self.zero_point is None else [_constant(self.zero_point)]
+
 
 def keep_weights_packed(model: Model) -> None:
-    """Replace products with decompressed weights by CompressedMatMul. Runs before constants are folded."""
+    """Replace products with decompressed weights, and rows taken from them, by CompressedMatMul and CompressedGather.
+
+    Runs before constants are folded.
+    """
     for node in model.get_ordered_ops():
-        if node.get_type_name() != "MatMul":
-            continue
-        if node.attributes["transpose_a"] or not node.attributes["transpose_b"]:
-            continue
-        data = node.input_value(0)
-        if data.value.rank in (None, 1) or not data.value.type.is_real():
-            continue
-        weights = _find_weights(node.input_value(1))
-        if weights is None:
-            continue
-        # Zero points are small whole numbers: every float type holds them exactly.
-        inputs = [data, weights.codes.output(0), _constant(weights.scale)]
-        if weights.zero_point is not None:
-            inputs.append(_constant(weights.zero_point))
-        replace_by(node, make_node("CompressedMatMul", inputs, "ovgpu"), [node])
+        name = node.get_type_name()
+        found = None
+        if name == "MatMul":
+            found = _compressed_product(node)
+        elif name == "Gather":
+            found = _compressed_rows(node)
+        if found is not None:
+            replace_by(node, found, [node])
+
+
+def _compressed_product(node: Node) -> Node | None:
+    data = node.input_value(0)
+    if node.attributes["transpose_a"] or data.value.rank in (None, 1):
+        return None
+    if not data.value.type.is_real():
+        return None
+    weights = _find_weights(node.input_value(1), node.attributes["transpose_b"])
+    if weights is None:
+        return None
+    return make_node("CompressedMatMul", [data, *weights.inputs(), *weights.zeros()], "ovgpu")
+
+
+def _compressed_rows(node: Node) -> Node | None:
+    """An embedding: rows of a table, for each number of a token."""
+    output, axis = node.output(0), node.input_value(2).node
+    if not isinstance(axis, Constant) or axis.host_array().reshape(-1).tolist() != [0]:
+        return None
+    if node.attributes.get("batch_dims", 0) or not output.value.type.is_real():
+        return None
+    weights = _find_weights(node.input_value(0), True)
+    if weights is None:
+        return None
+    codes, scale = weights.inputs()
+    inputs = [codes, node.input_value(1), scale, *weights.zeros()]
+    return make_node("CompressedGather", inputs, "ovgpu", output_type=output.value.type)
 
 
 def _constant(array: np.ndarray) -> Output:
@@ -77,10 +121,10 @@ def _operands(node: Node) -> list[tuple[Output, Output]]:
     return [(first, second), (second, first)]
 
 
-def _find_weights(output: Output) -> _Weights | None:
-    """The packed weights that ``output`` [O, I] is made of, or None."""
+def _find_weights(output: Output, by_row: bool) -> _Weights | None:
+    """The packed weights that ``output`` is made of, or None: [O, I], or [I, O] when not ``by_row``."""
     sizes = output.value.shape.static_tuple()
-    if sizes is None or len(sizes) != 2:
+    if sizes is None or len(sizes) != 2 or not math.prod(sizes):
         return None
     multiply = _skip(output, "Convert", "Reshape").node
     if multiply.get_type_name() != "Multiply":
@@ -91,16 +135,34 @@ def _find_weights(output: Output) -> _Weights | None:
         if scale is None or found is None:
             continue
         codes, zero_point = found
-        shape = codes.host_array().shape
-        groups = _groups(shape, sizes)
+        shape = codes.output(0).value.shape.static_tuple() or ()
+        if len(shape) not in (2, 3):
+            continue
+        # Weights by column are turned round, and all that belongs to them with them.
+        order = tuple(range(len(shape))) if by_row else (len(shape) - 1, *range(len(shape) - 1))
+        turned = tuple(shape[i] for i in order)
+        groups = _groups(turned, sizes if by_row else sizes[::-1])
         if groups is None:
             continue
-        scales = _per_group(scale, shape, groups)
-        zeros = None if zero_point is None else _per_group(zero_point, shape, groups)
+        scales = _per_group(_turned(scale, order), turned, groups)
+        zeros = None
+        if zero_point is not None:
+            zeros = _per_group(_turned(zero_point, order), turned, groups)
         if scales is None or (zero_point is not None and zeros is None):
             continue
+        if not by_row:
+            codes = Constant.from_host(
+                codes.get_element_type(), codes.host_array().transpose(order)
+            )
         return _Weights(codes, scales, zeros)
     return None
+
+
+def _turned(array: np.ndarray, order: tuple[int, ...]) -> np.ndarray | None:
+    """``array``, which broadcasts to weights, with its axes in another order; None when it has more of them."""
+    if array.ndim > len(order):
+        return None
+    return array.reshape((1,) * (len(order) - array.ndim) + array.shape).transpose(order)
 
 
 def _find_codes(output: Output) -> tuple[Constant, np.ndarray | None] | None:
@@ -120,19 +182,16 @@ def _find_codes(output: Output) -> tuple[Constant, np.ndarray | None] | None:
 
 def _groups(shape: tuple[int, ...], sizes: tuple[int, ...]) -> int | None:
     """Groups of a row when codes of ``shape`` make weights of ``sizes`` [O, I], else None."""
-    if not shape or shape[0] != sizes[0] or math.prod(shape) != math.prod(sizes):
+    if shape[0] != sizes[0] or math.prod(shape) != math.prod(sizes):
         return None
-    return {2: 1, 3: shape[1] if len(shape) == 3 else 0}.get(len(shape))
+    return shape[1] if len(shape) == 3 else 1
 
 
-def _per_group(array: np.ndarray, shape: tuple[int, ...], groups: int) -> np.ndarray | None:
+def _per_group(array: np.ndarray | None, shape: tuple[int, ...], groups: int) -> np.ndarray | None:
     """``array``, which broadcasts to ``shape`` without varying inside a group, as [O, groups]; else None."""
-    if array.ndim > len(shape) or (array.ndim and array.shape[-1] != 1):
+    if array is None or array.shape[-1] != 1:
         return None
-    whole = np.broadcast_to(array, (*shape[:-1], 1)) if _broadcasts(array, shape) else None
-    return None if whole is None else whole.reshape(shape[0], groups)
-
-
-def _broadcasts(array: np.ndarray, shape: tuple[int, ...]) -> bool:
-    padded = (1,) * (len(shape) - array.ndim) + array.shape
-    return all(n in (1, size) for n, size in zip(padded, (*shape[:-1], 1), strict=True))
+    target = (*shape[:-1], 1)
+    if any(n not in (1, size) for n, size in zip(array.shape, target, strict=True)):
+        return None
+    return np.broadcast_to(array, target).reshape(shape[0], groups)

@@ -28,6 +28,7 @@ FAMILIES = (
     "reduction",
     "matmul",
     "compressed",
+    "compressed_gather",
     "convolution",
     "pooling",
     "normalization",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ovgpu.graph.element_conversion import NF4_NUMBERS
+from ovgpu.graph.element_conversion import convert_elements
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.node import Node
 from ovgpu.graph.partial_shape import PartialShape
@@ -365,6 +365,16 @@ def bind_layer_norm(call: Call) -> Step:
     return run
 
 
+def _unpacked(
+    codes: np.ndarray, kind: Type, scale: np.ndarray, zero_point: np.ndarray | None
+) -> np.ndarray:
+    """The numbers (codes - zero_point) * scale as [O, I], for scales [O, groups]."""
+    numbers = convert_elements(codes.reshape(*scale.shape, -1), kind, Type.f32)
+    if zero_point is not None:
+        numbers = numbers - zero_point[..., None].astype(np.float32)
+    return (numbers * scale[..., None].astype(np.float32)).reshape(len(codes), -1)
+
+
 @binder("CompressedMatMul")
 def bind_compressed_matmul(call: Call) -> Step:
     data, weights, scale = call.inputs[:3]
@@ -380,15 +390,9 @@ def bind_compressed_matmul(call: Call) -> Step:
 
     def unpack() -> np.ndarray:
         """Weights as [I, O]."""
-        codes = weights.reshape(*scale.shape, -1)
-        if call.node.input_value(1).value.type is Type.nf4:
-            numbers = NF4_NUMBERS[codes]
-        else:
-            numbers = codes.astype(np.float32)
-        if zero_point is not None:
-            numbers = numbers - zero_point[..., None].astype(np.float32)
-        numbers = numbers * scale[..., None].astype(np.float32)
-        return np.ascontiguousarray(numbers.reshape(len(weights), -1).T.astype(out.dtype))
+        kind = call.node.input_value(1).value.type
+        numbers = _unpacked(weights, kind, scale, zero_point)
+        return np.ascontiguousarray(numbers.T.astype(out.dtype))
 
     constant = call.prepared("unpacked", unpack) if all(call.constant[1:]) else None
 
@@ -405,6 +409,27 @@ def bind_compressed_matmul(call: Call) -> Step:
             np.add(out, bias, out)
         if activation is not None:
             activation(out)
+
+    return run
+
+
+@binder("CompressedGather")
+def bind_compressed_gather(call: Call) -> Step:
+    codes, indices, scale, zero_point = (*call.inputs, None)[:4]
+    assert codes is not None
+    assert indices is not None
+    assert scale is not None
+    out, kind = call.outputs[0], call.node.input_value(0).value.type
+    dense = codes.reshape(len(codes), -1)
+
+    def run() -> None:
+        places = np.where(indices < 0, indices + len(codes), indices).reshape(-1)
+        inside = (places >= 0) & (places < len(codes))
+        rows = np.where(inside, places, 0)
+        zeros = None if zero_point is None else zero_point[rows]
+        numbers = _unpacked(dense[rows], kind, scale[rows], zeros)
+        numbers[~inside] = 0
+        np.copyto(out, numbers.reshape(out.shape), casting="unsafe")
 
     return run
 
