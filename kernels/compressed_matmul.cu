@@ -9,10 +9,11 @@
 #include "tile_product.cuh"
 #include "weights.cuh"
 
-// Weights of one load: 16 bytes, or less where these would be more than a lane's share of a short row.
-constexpr int PER_WORD = 32 / BITS, PER_LOAD = BITS < 4 ? 32 : 128 / BITS, WORDS = PER_LOAD * BITS / 32;
-// Weights that are unpacked at once go with whole 16 bytes of data.
-constexpr int CHUNK = BITS < 8 || PER_16_BYTES > 4 ? 8 : 4;
+// Weights of one load: up to 16 bytes, a lane's share of a short row, and no more than registers hold the data for.
+constexpr int LARGEST_LOAD = PER_16_BYTES > 4 || BITS == 1 ? 32 : 16, PER_WORD = 32 / BITS;
+constexpr int PER_LOAD = 128 / BITS < LARGEST_LOAD ? 128 / BITS : LARGEST_LOAD, WORDS = PER_LOAD * BITS / 32;
+// Weights that are unpacked at once go with 16 bytes of data.
+constexpr int CHUNK = PER_16_BYTES;
 
 struct CompressedShape {
   int m, n, k, groups;
@@ -50,9 +51,9 @@ __device__ __forceinline__ void few_rows(const Element* data, const unsigned cha
       const long long first = row_of_weights * s.k, first_group = row_of_weights * s.groups;
       if (FILLS_WORDS && s.dense_loads) {
         // Rows behind the last one are those of the last: nothing depends on a condition while loads are on their way.
-        const Element* rows[ROWS];
+        int rows[ROWS];  // offsets: kernels of a few rows count their elements in 31 bits
 #pragma unroll
-        for (int r = 0; r < ROWS; r++) rows[r] = data + static_cast<long long>(min(first_row + r, s.m - 1)) * s.k;
+        for (int r = 0; r < ROWS; r++) rows[r] = min(first_row + r, s.m - 1) * s.k;
         for (int k = lane * PER_LOAD; k < s.k; k += 32 * PER_LOAD) {
           unsigned words[WORDS];
           load_words(weights + (first + k) * BITS / 8, words);
@@ -66,19 +67,17 @@ __device__ __forceinline__ void few_rows(const Element* data, const unsigned cha
             for (int i = 0; i < CHUNK; i++) w[i] = decode(words[(c + i) / PER_WORD] >> shift_of((c + i) % PER_WORD)) - zero;
 #pragma unroll
             for (int r = 0; r < ROWS; r++) {
+              float values[CHUNK];
+              load_16_bytes(data + (rows[r] + k + c), values);
 #pragma unroll
-              for (int i = 0; i < CHUNK; i += PER_16_BYTES) {
-                float values[PER_16_BYTES];
-                load_16_bytes(rows[r] + k + c + i, values);
-#pragma unroll
-                for (int j = 0; j < PER_16_BYTES; j++) parts[r] += values[j] * w[i + j];
-              }
+              for (int i = 0; i < CHUNK; i++) parts[r] += values[i] * w[i];
             }
           }
 #pragma unroll
           for (int r = 0; r < ROWS; r++) sums[r][f] += parts[r] * scale;
         }
       } else {
+#pragma unroll 1
         for (int k = lane; k < s.k; k += 32) {
           const long long group = first_group + s.group.quotient(k);
           const float w = (decode(code_at(weights, first + k)) - zero_at(zeros, group)) * widen(scales[group]);

@@ -102,7 +102,7 @@ class _Sizes:
         """``CompressedShape``, for kernels that fetch so many elements of the data at once."""
         bits, itemsize = self.weights.storage.bitwidth, self.data.storage.size
         # Codes of one load, as in the kernels; those of 3 and 6 bits fill no words and are taken one by one.
-        per_load = 32 if bits < 4 else 128 // bits
+        per_load = min(128 // bits, 32 if itemsize < 4 or bits == 1 else 16)
         loads = 32 % bits == 0 and self.whole(per_load, 16) and self.data.address % 16 == 0
         values = {
             "m": self.rows,
