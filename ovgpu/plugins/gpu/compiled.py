@@ -114,8 +114,8 @@ class CompiledGpu(CompiledPlugin):
                 job.executor.prepare()
         except (OutOfDeviceMemory, DeviceFailure):
             raise
-        except RuntimeError:
-            # Upper bounds that each are possible need not be possible together.
+        except Exception:
+            # Upper bounds that each are possible need not be possible together, whatever lowerings say to that.
             if not self.model.is_dynamic():
                 raise
         return job

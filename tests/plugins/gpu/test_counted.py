@@ -230,3 +230,13 @@ def test_types_without_a_kernel_run_on_the_host():
     request = compiled.create_infer_request()
     assert_same(request.infer(values), cpu_request(model).infer(values))
     assert host_operations(compiled) == [made.get_friendly_name()]
+
+
+def test_counts_that_constants_decide():
+    """Planned ahead is the largest count, which what follows cannot take: only the true one fits."""
+    x = parameter([200])
+    at = ops.non_zero(ops.greater(x, ops.constant(np.float32(0))))
+    joined = ops.concat([at, ops.constant(np.arange(300).reshape(3, 100))], 0)
+    model = ov.Model([joined, ops.negative(joined)], [x], "joined")
+    values = np.float32([1] * 100 + [-1] * 100)
+    check(model, [[values], [np.roll(values, 50)]])
