@@ -299,7 +299,9 @@ def _select_values(
     assert a is not None
     assert b is not None
     if chosen is None:
-        chosen = np.full((1,) * len(condition.dims), Interval(0, 1), dtype=object)
+        # A size of the condition that is not known is that of an alternative: the result's is known.
+        sizes = [d.get_length() if d.is_static else 1 for d in condition.dims]
+        chosen = np.full(sizes, Interval(0, 1), dtype=object)
     if chosen.dtype != object:
         return np.where(chosen, a, b)
     choose = np.frompyfunc(_choose, 3, 1)

@@ -70,6 +70,17 @@ def test_axes_from_an_input():
         assert_same(request.infer(values), reference.infer(values))
 
 
+def test_sizes_chosen_by_data():
+    """Both alternatives are the same sizes: the result is known while planning, in the shape of the condition."""
+    x = parameter([-1, 8, 3])
+    negative = ops.less(ops.reduce_min(x, ops.constant(np.array([1, 2])), True), np.float32(-1.5))
+    sizes = ops.shape_of(x)
+    model = ov.Model([ops.select(negative, sizes, sizes), negative], [x], "chosen sizes")
+    request, reference = compile_gpu(model).create_infer_request(), cpu_request(model)
+    for rows in (4, 1, 4):
+        assert_same(request.infer([reals(rows, 8, 3)]), reference.infer([reals(rows, 8, 3)]))
+
+
 def test_states_are_read_set_and_reset():
     model = appended()
     expected, actual = cpu_request(model), compile_gpu(model).create_infer_request()
