@@ -107,6 +107,9 @@ class Value:
         sizes = self.shape.static_tuple()
         if sizes is None or math.prod(sizes) > MAX_TRACKED_ELEMENTS:
             return
+        if 0 in sizes:  # no elements, which numpy's functions do not always make a shape of
+            self._elements = np.empty(sizes, self.type.host_dtype)
+            return
         result = rule(*origin.inputs, **origin.attributes)
         if isinstance(result, tuple):
             result = result[self._index]

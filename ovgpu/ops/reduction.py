@@ -61,7 +61,9 @@ def _reduce_rule(combine: np.ufunc | Callable[[Any, Any], Any]) -> Callable[...,
             return None
         reduced: Any = elements
         for axis in reversed(normal_axes(wanted, elements.ndim, "Reduce")):
-            reduced = pairwise.reduce(reduced, axis=axis, keepdims=keep_dims)
+            # Small integers wrap round, as on devices; numpy would add them up in wider ones.
+            dtype = elements.dtype if isinstance(combine, np.ufunc) else None
+            reduced = pairwise.reduce(reduced, axis=axis, keepdims=keep_dims, dtype=dtype)
         # A Python function yields objects even for numbers, which must not be taken for intervals.
         result = np.empty(np.shape(reduced), elements.dtype)
         result[...] = reduced

@@ -75,3 +75,35 @@ def test_bounds(name: str, shape: str) -> None:
         assert exact.is_static
         assert str(exact) == str(_infer(ov, ov.op.Parameter, name, sample))
         assert mine.relaxes(exact), f"{exact}, of input {sample}, is outside {mine}"
+
+
+def _exact(name: str) -> Any:
+    """A tensor that follows from the sizes 100, 100, 3, in cases that numpy's functions do not take as they are."""
+    opset = import_module("ovgpu.opset16")
+    x = Parameter(ovgpu.Type.f32, ovgpu.PartialShape([100, 100, 3]))
+    sizes, first = opset.shape_of(x, "i64"), np.array([0])
+    if name == "small integers wrap round":
+        return opset.reduce_sum(opset.convert(sizes, "i8"), first, keep_dims=False)
+    if name == "their products too":
+        return opset.reduce_prod(opset.convert(sizes, "u8"), first, keep_dims=True)
+    if name == "no elements":
+        none = opset.slice(sizes, np.array([3]), np.array([9]), np.array([1]))
+        return opset.reshape(none, np.array([0, -1]), False)
+    flags = opset.less(x, np.float32(0))
+    chosen = opset.gather(opset.reduce_logical_or(flags, np.array([2])), np.array([0, 1]), first)
+    return opset.select(opset.reshape(chosen, np.array([200, 1]), False), sizes, sizes)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("small integers wrap round", np.array(203 - 256, np.int8)),
+        ("their products too", np.array([30000 % 256], np.uint8)),
+        ("no elements", np.zeros((0, 1), np.int64)),
+        ("chosen by unknown data", np.array([[100, 100, 3]] * 200)),
+    ],
+)
+def test_known_elements(name: str, expected: np.ndarray) -> None:
+    known = _exact(name).output(0).value.known
+    assert (known.shape, known.dtype) == (expected.shape, expected.dtype)
+    np.testing.assert_array_equal(known, expected)

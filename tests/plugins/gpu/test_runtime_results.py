@@ -81,6 +81,18 @@ def test_sizes_chosen_by_data():
         assert_same(request.infer([reals(rows, 8, 3)]), reference.infer([reals(rows, 8, 3)]))
 
 
+def test_sizes_in_small_integers_and_none_at_all():
+    x = parameter([-1, 100])
+    sizes = ops.shape_of(x)
+    total = ops.reduce_sum(ops.convert(sizes, "i8"), ops.constant(np.array([0])), False)
+    one, two, target = (ops.constant(np.array(n)) for n in ([1], [2], [0, -1]))
+    empty = ops.reshape(ops.slice(sizes, two, two, one), target, False)
+    model = ov.Model([total, empty], [x], "small integers")
+    request, reference = compile_gpu(model).create_infer_request(), cpu_request(model)
+    for rows in (100, 3):
+        assert_same(request.infer([reals(rows, 100)]), reference.infer([reals(rows, 100)]))
+
+
 def test_states_are_read_set_and_reset():
     model = appended()
     expected, actual = cpu_request(model), compile_gpu(model).create_infer_request()
