@@ -174,6 +174,27 @@ def as_intervals(array: np.ndarray) -> np.ndarray:
     return result
 
 
+def wrapped(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """An interval array as elements of an integer type hold it, which wrap round.
+
+    Sizes fit in 32 bits: bounds beyond that are loose ones, and stay; in narrower types they say nothing.
+    """
+    info = np.iinfo(dtype)
+    lowest, highest = info.min, info.max
+
+    def fit(x: Interval) -> Interval:
+        if lowest <= x.lower and x.upper <= highest:
+            return x
+        if x.is_point and not math.isinf(x.lower):
+            point = (int(x.lower) - lowest) % (highest - lowest + 1) + lowest
+            return Interval(point, point)
+        return x if dtype.itemsize >= 4 else Interval(lowest, highest)
+
+    result = np.empty(array.shape, dtype=object)
+    result.reshape(-1)[:] = [fit(x) for x in array.reshape(-1)]
+    return result
+
+
 def exact_or_none(array: np.ndarray, dtype: np.dtype) -> np.ndarray | None:
     """The numbers of an interval array when each is a single point, else None."""
     points = [x.lower if x.is_point else None for x in array.reshape(-1)]

@@ -16,7 +16,7 @@ import numpy as np
 
 from ovgpu.graph.dimension import Dimension
 from ovgpu.graph.element_type import Type
-from ovgpu.graph.interval import Interval, as_intervals, exact_or_none
+from ovgpu.graph.interval import Interval, as_intervals, exact_or_none, wrapped
 from ovgpu.graph.partial_shape import PartialShape
 
 if TYPE_CHECKING:
@@ -120,6 +120,8 @@ class Value:
             result[()] = element
         dtype = self.type.host_dtype
         if result.dtype.kind == "O" and dtype.kind != "O":
+            if dtype.kind in "iu":
+                result = wrapped(result, dtype)
             exact = exact_or_none(result, dtype)
             self._elements = result if exact is None else exact
         else:

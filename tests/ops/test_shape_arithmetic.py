@@ -107,3 +107,13 @@ def test_known_elements(name: str, expected: np.ndarray) -> None:
     known = _exact(name).output(0).value.known
     assert (known.shape, known.dtype) == (expected.shape, expected.dtype)
     np.testing.assert_array_equal(known, expected)
+
+
+def test_bounds_in_small_integers() -> None:
+    """What does not fit wraps round: exact numbers become others, bounds become those of the type."""
+    opset = import_module("ovgpu.opset16")
+    x = Parameter(ovgpu.Type.f32, ovgpu.PartialShape("1..1000,?,2..9"))
+    sizes = opset.concat([opset.shape_of(x, "i64"), np.array([-1, 300])], 0)
+    small = opset.convert(sizes, "u8").output(0).value.intervals
+    bounds = [(each.lower, each.upper) for each in small]
+    assert bounds == [(0, 255), (0, 255), (2, 9), (255, 255), (44, 44)]
