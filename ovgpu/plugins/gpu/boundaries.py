@@ -58,9 +58,11 @@ class Boundaries(Transfers):
         key: Any = tuple([(arrays[n].shape, arrays[n].tobytes()) for n in segment.deciding])
         if segment.runs_boundary:
             begun = time.perf_counter()
-            segment.pending[:] = evaluate_on_host(
-                instruction.node, [arrays[n] for n in instruction.inputs]
-            )
+            operands = [arrays[n] for n in instruction.inputs]
+            try:
+                segment.pending[:] = evaluate_on_host(instruction.node, operands)
+            except Exception as error:
+                raise _named(error, instruction) from error
             self.runner.add_time(segment.stop, time.perf_counter() - begun)
             key = (key, tuple([r.shape for r in segment.pending]))
         return self._find(segment, key, lambda: self._plan_child(segment, instruction, arrays))
@@ -81,7 +83,10 @@ class Boundaries(Transfers):
     ) -> None:
         """Find out whether shapes after a boundary follow from few values, or the operation must run here."""
         data = [partial(arrays.__getitem__, n) for n in instruction.inputs]
-        deciding = deciding_inputs(instruction, segment.values, data)
+        try:
+            deciding = deciding_inputs(instruction, segment.values, data)
+        except RuntimeError as error:
+            raise _named(error, instruction) from error
         segment.deciding, segment.runs_boundary = deciding or (), deciding is None
 
     def _plan_child(
@@ -139,3 +144,8 @@ class Boundaries(Transfers):
             if any(self.program.tensors[n].bound is None for n in outputs):
                 return
             segment = self._plan_counted(segment, None)
+
+
+def _named(error: Exception, instruction: Instruction) -> RuntimeError:
+    """``error`` with the name of the operation."""
+    return RuntimeError(f"'{instruction.name}' failed: {error}")

@@ -37,12 +37,15 @@ class ValueInference:
             return None
         inputs = [values[n] for n in instruction.inputs]
         node = instruction.node
-        return self._memo.infer(
-            index,
-            instruction.outputs,
-            inputs,
-            lambda: node.declaration.infer_values([*inputs], node.attributes),
-        )
+        try:
+            return self._memo.infer(
+                index,
+                instruction.outputs,
+                inputs,
+                lambda: node.declaration.infer_values([*inputs], node.attributes),
+            )
+        except RuntimeError as error:
+            raise RuntimeError(f"'{instruction.name}' failed: {error}") from error
 
     def _variable(self, instruction: Instruction, values: Mapping[int, Value]) -> Value:
         """What a ReadValue yields: the variable's value, or its initial one."""

@@ -93,6 +93,21 @@ def test_sizes_in_small_integers_and_none_at_all():
         assert_same(request.infer([reals(rows, 100)]), reference.infer([reals(rows, 100)]))
 
 
+def test_errors_name_the_operation():
+    """When sizes do not go together: those of inputs, and those that an input says."""
+    x, y, parts = parameter([-1], name="x"), parameter([-1], name="y"), parameter([2], np.int64)
+    both, split = ops.add(x, y), ops.variadic_split(x, ops.constant(np.int64(0)), parts)
+    turned = ops.reshape(y, parts, False)
+    for node, name in ((both, "both"), (split, "parts"), (turned, "turned")):
+        node.set_friendly_name(name)
+        model = ov.Model([node.output(0)], [x, y, parts], "refused")
+        request, reference = compile_gpu(model).create_infer_request(), cpu_request(model)
+        with pytest.raises(RuntimeError, match=rf"^GPU\.0: '{name}' failed: .*[Ss]"):
+            request.infer([reals(3), reals(4), np.array([1, 1])])
+        values = [reals(4), reals(4, seed=1), np.array([2, 2])]
+        assert_same(request.infer(values), reference.infer(values))
+
+
 def test_states_are_read_set_and_reset():
     model = appended()
     expected, actual = cpu_request(model), compile_gpu(model).create_infer_request()
