@@ -20,5 +20,7 @@ template <class A> __device__ __forceinline__ A exclusive_scan(A x, A* shared, A
     if (w == warp) before = whole;
     whole += shared[w];
   }
-  return before + sum - x;
+  // Not `sum - x`: a large number would take the others with it, and of infinities nothing is left.
+  const A left = __shfl_up_sync(~0u, sum, 1);
+  return lane ? before + left : before;
 }

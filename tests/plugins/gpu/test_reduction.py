@@ -123,6 +123,18 @@ def test_cumulative_sums():
     compare("CumSum", [numbers((2, 40)), np.array(1, np.int64)], 3, Type.f16, constant=(1,))
 
 
+@pytest.mark.parametrize("large", [np.inf, -np.inf, 3e38])
+def test_cumulative_sum_before_and_after_large_numbers(large):
+    row = np.arange(1, 301, dtype=np.float32)
+    row[[40, 200]] = large
+    row[41] = -large if np.isfinite(large) else 0
+    sums = np.arange(41).cumsum()
+    for exclusive in (False, True):
+        inputs = [row[None], np.array(1, np.int64)]
+        (actual,) = compare("CumSum", inputs, 3, constant=(1,), exclusive=exclusive)
+        np.testing.assert_array_equal(actual[0, : 40 + exclusive], sums[1 - exclusive :])
+
+
 def test_neighbouring_dimensions_merge():
     split = split_axes((2, 3, 4, 5), (2, 3))
     assert (split.kept, split.gone, split.inner_gone) == (((6, 20),), ((20, 1),), True)
