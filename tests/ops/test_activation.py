@@ -33,6 +33,7 @@ for slope in ([1], [3], [1, 3, 1], [2, 3, 4], []):
     CASES += cases("prelu", data([2, 3, 4]), data(slope))
 CASES += cases("prelu", data([2, 3, 3]), data([3]))
 CASES += cases("prelu", data([4]), data([4]))
+CASES += cases("prelu", data([]), data([1]))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+
+import ovgpu as ov
+from ovgpu import opset13 as ops
 
 from .differential import Case, cases, const, data
 
@@ -167,3 +171,13 @@ REFUSED = [
 @pytest.mark.parametrize("case", REFUSED, ids=str)
 def test_refused(case: Case) -> None:
     case.check_refused()
+
+
+def test_nothing_to_take():
+    data = ops.parameter([-1, 3], np.float32)
+    one = [np.array([n]) for n in (0, 1, 1)]
+    taken = ops.strided_slice(data, *one, [0], [0], [0], [1], [0])
+    compiled = ov.compile_model(ov.Model([taken], [data], "taken"), "CPU")
+    with pytest.raises(RuntimeError, match=r"Layer .StridedSlice_\d+. .*axis 0 of \[0, 3\] has no element to take"):
+        compiled([np.zeros((0, 3), np.float32)])
+    assert compiled([np.ones((2, 3), np.float32)])[0].tolist() == [1, 1, 1]

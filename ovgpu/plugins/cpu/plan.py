@@ -112,7 +112,10 @@ class SegmentPlanner:
                 for n in instruction.outputs:
                     values[n] = tensors[n].value
                 continue
-            outputs = self.executor.infer_outputs(instruction, values)
+            try:
+                outputs = self.executor.infer_outputs(instruction, values)
+            except RuntimeError as error:  # shapes, or elements of inputs, that do not go together
+                raise self.executor.layer_error(index, error) from error
             if outputs is None or any(not v.is_static for v in outputs):
                 segment.stop = index
                 return
@@ -132,11 +135,8 @@ class SegmentPlanner:
         for index in range(segment.start, segment.stop):
             try:
                 self._structure_instruction(index, self.program.instructions[index])
-            except (
-                ValueError,
-                OverflowError,
-                MemoryError,
-            ) as error:  # shapes beyond what numpy can address
+            except (RuntimeError, ValueError, OverflowError, MemoryError) as error:
+                # What an operation refuses, and shapes beyond what numpy can address.
                 raise self.executor.layer_error(index, error) from error
 
     def _structure_instruction(self, index: int, instruction: Instruction) -> None:

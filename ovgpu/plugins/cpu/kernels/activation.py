@@ -130,6 +130,8 @@ def selu(x: np.ndarray, alpha: np.ndarray, lambda_: np.ndarray, *, out: np.ndarr
 def prelu(x: np.ndarray, slope: np.ndarray, negative: np.ndarray, *, out: np.ndarray) -> None:
     if slope.ndim == 1 and x.ndim > 1 and slope.size != 1 and slope.size == x.shape[1]:
         slope = slope.reshape([-1 if axis == 1 else 1 for axis in range(x.ndim)])
+    elif slope.ndim > x.ndim:  # one slope for a scalar
+        slope = slope.reshape(x.shape)
     np.minimum(x, _ZERO, out=negative)
     np.multiply(negative, slope, negative)
     np.maximum(x, _ZERO, out=out)
