@@ -238,7 +238,9 @@ def strided_slice_index(
             first = None if m.begin[i] else a
             if m.shrink[i]:
                 size = shape[axis]
-                check(size > 0, f"StridedSlice: axis {axis} of {list(shape)} has no element to take")
+                check(
+                    size > 0, f"StridedSlice: axis {axis} of {list(shape)} has no element to take"
+                )
                 at = (0 if s > 0 else -1) if first is None else first
                 index.append(min(max(at + size if at < 0 else at, 0), max(size - 1, 0)))
             else:

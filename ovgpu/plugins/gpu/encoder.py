@@ -63,9 +63,8 @@ class Launch(Record):
         self.block = _three(block)
         self.shared_bytes = shared_bytes
         self._function = function.kernel.ptr if hasattr(function, "kernel") else function.ptr
-        values = [np.atleast_1d(np.asarray(a)) for a in arguments]
-        pointers = (ctypes.c_void_p * max(len(values), 1))(*[v.ctypes.data for v in values])
-        self._keep = (function, values, pointers)
+        memory, pointers = _packed(arguments)
+        self._keep = (function, memory, pointers)
         self._arguments = ctypes.addressof(pointers)
         self._call = cupy().cuda.driver.launchKernel
 
@@ -135,6 +134,23 @@ class Host(Record):
 
     def run(self, stream: int) -> None:
         self._call(stream)
+
+
+def _packed(arguments: Sequence[Any]) -> tuple[Any, Any]:
+    """Memory with the values of all arguments, and an array of pointers to them, as ``cuLaunchKernel`` takes it."""
+    pieces: list[bytes] = []
+    offsets: list[int] = []
+    total = 0
+    for argument in arguments:
+        value = argument.tobytes()
+        padding = -len(value) % 16
+        pieces.append(value + bytes(padding))
+        offsets.append(total)
+        total += len(value) + padding
+    memory = ctypes.create_string_buffer(b"".join(pieces), max(total, 1))
+    start = ctypes.addressof(memory)
+    pointers = (ctypes.c_void_p * max(len(offsets), 1))(*[start + offset for offset in offsets])
+    return memory, pointers
 
 
 def _three(dim: Dim) -> tuple[int, int, int]:

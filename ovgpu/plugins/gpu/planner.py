@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -270,15 +269,12 @@ class GpuSegmentPlanner:
             ):
                 places = tuple([(t.address, t.strides) for t in (*inputs, *outputs)])
                 values = [segment.values[n] for n in (*instruction.inputs, *instruction.outputs)]
-                shared = instruction.shared
-                lowering = Lowering(instruction.node, inputs, outputs, shared, scratch, count)
-                executor.memo.encode(
-                    index,
-                    (scratch, count, places),
-                    values,
-                    encoder,
-                    partial(kernel.lower, encoder, lowering),
-                )
+
+                def lower() -> None:
+                    node, shared = instruction.node, instruction.shared
+                    kernel.lower(encoder, Lowering(node, inputs, outputs, shared, scratch, count))
+
+                executor.memo.encode(index, (scratch, count, places), values, encoder, lower)
 
     def _device_reads(self, number: int) -> bool:
         """Whether anything but host arithmetic reads a tensor that is known: a kernel, or the model's output."""
