@@ -27,12 +27,28 @@ struct Kernel {
 // Each load of an image has variables of its own, also a second load of the same PTX.
 struct Module {
   int device;
+  std::string ptx;
   const cudasim_image* image;
   std::map<std::string, std::unique_ptr<Kernel>> kernels;
   std::shared_ptr<std::vector<uint64_t>> variables = std::make_shared<std::vector<uint64_t>>();
 };
 
-const char* (*translate)(const char* ptx) = nullptr;  // returns the path of a kernel image, or NULL
+// Returns the path of a kernel image, or NULL: of the module, where kernels may be without code, built as modules are now; or
+// with the code of one, `checked` as its module is.
+const char* (*translate)(const char* ptx, const char* kernel, int checked) = nullptr;
+
+// Called without the lock: translating is Python. NULL and the reason in `status` when there is no such image.
+const cudasim_image* open_image(const char* ptx, const char* kernel, bool checked, CUresult* status) {
+  const char* path = translate ? translate(ptx, kernel, checked) : nullptr;
+  *status = CUDA_ERROR_INVALID_PTX;
+  if (!path || !*path) return nullptr;
+  std::lock_guard<std::mutex> guard(machine().lock);
+  const char* error = nullptr;
+  const cudasim_image* image = cudasim_image_open(path, &error);
+  if (!image) fprintf(stderr, "cudasim: %s: %s\n", path, error);
+  *status = image ? CUDA_SUCCESS : CUDA_ERROR_INVALID_IMAGE;
+  return image;
+}
 
 CUresult place_variables(Module& m) {
   for (uint32_t i = 0; i < m.image->variable_count; i++) {
@@ -92,7 +108,7 @@ CUcontext context_of(int device) { return (CUcontext)(uintptr_t)(device + 1); }
 }  // namespace
 
 extern "C" {
-void cudasim_set_translator(const char* (*f)(const char*)) { translate = f; }
+void cudasim_set_translator(const char* (*f)(const char*, const char*, int)) { translate = f; }
 
 // ---------------------------------------------------------------- errors, contexts
 CUresult cuGetErrorName(CUresult e, const char** name) {
@@ -167,17 +183,14 @@ CUresult cuModuleLoadData(CUmodule* module, const void* image) {
             machine().compute_capability);
     return CUDA_ERROR_NO_BINARY_FOR_GPU;
   }
-  const char* path = translate ? translate(ptx) : nullptr;  // without the lock: it is Python
-  if (!path || !*path) return CUDA_ERROR_INVALID_PTX;
+  CUresult status;
+  const cudasim_image* opened = open_image(ptx, nullptr, false, &status);
+  if (!opened) return status;
   std::lock_guard<std::mutex> guard(machine().lock);
   auto m = std::make_unique<Module>();
   m->device = current_device;
-  const char* error = nullptr;
-  m->image = cudasim_image_open(path, &error);
-  if (!m->image) {
-    fprintf(stderr, "cudasim: %s: %s\n", path, error);
-    return CUDA_ERROR_INVALID_IMAGE;
-  }
+  m->ptx = ptx;
+  m->image = opened;
   if (CUresult e = place_variables(*m)) return e;
   machine().counters.kernels_compiled++;
   *module = (CUmodule)m.release();
@@ -193,15 +206,27 @@ CUresult cuModuleUnload(CUmodule module) {
   return CUDA_SUCCESS;
 }
 CUresult cuModuleGetFunction(CUfunction* function, CUmodule module, const char* name) {
-  std::lock_guard<std::mutex> guard(machine().lock);
   auto m = (Module*)module;
-  auto& slot = m->kernels[name];
-  if (!slot) {
-    const cudasim_kernel* code = cudasim_image_kernel(m->image, name);
-    if (!code) {
-      m->kernels.erase(name);
-      return CUDA_ERROR_NOT_FOUND;
+  const cudasim_kernel* code;
+  {
+    std::lock_guard<std::mutex> guard(machine().lock);
+    auto known = m->kernels.find(name);
+    if (known != m->kernels.end()) {
+      *function = (CUfunction)known->second.get();
+      return CUDA_SUCCESS;
     }
+    code = cudasim_image_kernel(m->image, name);
+  }
+  if (!code) return CUDA_ERROR_NOT_FOUND;
+  if (!code->thread) {
+    CUresult status;
+    const cudasim_image* image = open_image(m->ptx.c_str(), name, m->image->checked, &status);
+    if (!image) return status;
+    code = cudasim_image_kernel(image, name);
+  }
+  std::lock_guard<std::mutex> guard(machine().lock);
+  auto& slot = m->kernels[name];  // another thread may have asked for it meanwhile
+  if (!slot) {
     slot = std::make_unique<Kernel>();
     slot->name = name;
     slot->device = m->device;
