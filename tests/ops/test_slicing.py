@@ -178,6 +178,8 @@ def test_nothing_to_take():
     one = [np.array([n]) for n in (0, 1, 1)]
     taken = ops.strided_slice(data, *one, [0], [0], [0], [1], [0])
     compiled = ov.compile_model(ov.Model([taken], [data], "taken"), "CPU")
-    with pytest.raises(RuntimeError, match=r"Layer .StridedSlice_\d+. .*axis 0 of \[0, 3\] has no element to take"):
+    with pytest.raises(
+        RuntimeError, match=r"Layer .StridedSlice_\d+. .*axis 0 of \[0, 3\] has no element to take"
+    ):
         compiled([np.zeros((0, 3), np.float32)])
     assert compiled([np.ones((2, 3), np.float32)])[0].tolist() == [1, 1, 1]
