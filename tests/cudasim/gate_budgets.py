@@ -215,11 +215,11 @@ FILES: dict[str, KernelFile] = {
     ),
     "compressed_matmul.cu": KernelFile(
         together(
-            storages("compressed_matmul.cu", "f32", "f16", macros=["WEIGHTS_U4", "WEIGHTS_NF4"]),
+            storages("compressed_matmul.cu", "f32", "f16", macros=["WEIGHTS_U4"]),
+            storages("compressed_matmul.cu", "f16", macros=["WEIGHTS_NF4", "WEIGHTS_F8E4M3"]),
             storages(
                 "compressed_matmul.cu", "f16", activations=["swish"], macros=["WEIGHTS_I4 GATED"]
             ),
-            storages("compressed_matmul.cu", "f16", macros=["WEIGHTS_F8E4M3"]),
         ),
         {
             "compressed_rows_1": Budget(80, loads_16=6),
@@ -234,7 +234,10 @@ FILES: dict[str, KernelFile] = {
         },
     ),
     "compressed_gather.cu": KernelFile(
-        storages("compressed_gather.cu", "f32", "f16", macros=["WEIGHTS_U8", "WEIGHTS_NF4"]),
+        together(
+            storages("compressed_gather.cu", "f32", macros=["WEIGHTS_U8"]),
+            storages("compressed_gather.cu", "f16", macros=["WEIGHTS_NF4"]),
+        ),
         {
             "compressed_gather_eight": Budget(40, stores_16=1),
             "compressed_gather_single": Budget(40),
