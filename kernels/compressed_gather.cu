@@ -23,40 +23,39 @@ __device__ __forceinline__ void store_eight(Element* p, const float (&values)[8]
   }
 }
 
-// Eight elements of a row per thread, which lie in one group.
-extern "C" __global__ void __launch_bounds__(256) compressed_gather_eight(const unsigned char* weights, const INDEX* indices,
-                                                                          const Element* scales, const Element* zeros,
-                                                                          Element* out, const CompressedRows s) {
+// EACH elements of a row per thread, which lie in one group.
+template <int EACH>
+__device__ __forceinline__ void gather_rows(const unsigned char* weights, const INDEX* indices, const Element* scales,
+                                            const Element* zeros, Element* out, const CompressedRows& s) {
   DECODER(decode);
   FOR_ALL(i, s.count) {
-    unsigned eight;
-    long long row = static_cast<long long>(indices[s.depth.split(unsigned(i), eight)]);
-    float values[8] = {};
+    unsigned part;
+    long long row = static_cast<long long>(indices[s.depth.split(unsigned(i), part)]);
+    float values[EACH] = {};
     if (normalize(row, s.rows)) {
-      EightCodes codes;
-      codes.load(weights, (row * s.depth.divisor + eight) * 8);
-      const long long group = row * s.groups + s.group.quotient(eight * 8);
+      const long long first = (row * s.depth.divisor + part) * EACH, group = row * s.groups + s.group.quotient(part * EACH);
       const float scale = widen(scales[group]), zero = zero_at(zeros, group);
+      if constexpr (EACH == 8) {
+        EightCodes codes;
+        codes.load(weights, first);
 #pragma unroll
-      for (int j = 0; j < 8; j++) values[j] = (decode(codes.at(j)) - zero) * scale;
+        for (int j = 0; j < 8; j++) values[j] = (decode(codes.at(j)) - zero) * scale;
+      } else {
+        values[0] = (decode(code_at(weights, first)) - zero) * scale;
+      }
     }
-    store_eight(out + i * 8, values);
+    if constexpr (EACH == 8)
+      store_eight(out + i * 8, values);
+    else
+      out[i] = narrow(values[0]);
   }
 }
 
-// An element per thread, for rows and groups of any length.
-extern "C" __global__ void __launch_bounds__(256) compressed_gather_single(const unsigned char* weights, const INDEX* indices,
-                                                                           const Element* scales, const Element* zeros,
-                                                                           Element* out, const CompressedRows s) {
-  DECODER(decode);
-  FOR_ALL(i, s.count) {
-    unsigned k;
-    long long row = static_cast<long long>(indices[s.depth.split(unsigned(i), k)]);
-    float value = 0;
-    if (normalize(row, s.rows)) {
-      const long long group = row * s.groups + s.group.quotient(k);
-      value = (decode(code_at(weights, row * s.depth.divisor + k)) - zero_at(zeros, group)) * widen(scales[group]);
-    }
-    out[i] = narrow(value);
+#define GATHER_ROWS(NAME, EACH)                                                                                           \
+  extern "C" __global__ void __launch_bounds__(256) NAME(const unsigned char* weights, const INDEX* indices,                 \
+                                                         const Element* scales, const Element* zeros, Element* out,         \
+                                                         const CompressedRows s) {                                          \
+    gather_rows<EACH>(weights, indices, scales, zeros, out, s);                                                             \
   }
-}
+GATHER_ROWS(compressed_gather_eight, 8)
+GATHER_ROWS(compressed_gather_single, 1)  // for rows and groups of any length

@@ -66,7 +66,7 @@ def test_many_rows_go_to_tensor_cores(precision):
         (40, 70, 512, 64): "compressed_tensor_64x64",
         (40, 1100, 96, 32): "compressed_tensor_64x64",
         (130, 1024, 64, 64): "compressed_tensor_128x128",
-        (40, 70, 36, 12): "compressed_64x64",
+        (40, 70, 36, 12): "compressed_32x32",
     }
     for (rows, columns, depth, group), kernel in expected.items():
         weights = _codes(Type.u4, (columns, depth // group, group))

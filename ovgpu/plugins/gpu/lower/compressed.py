@@ -45,6 +45,17 @@ _SHAPE = np.dtype(
 )
 
 
+def weights_macro(weights: DeviceTensor) -> str:
+    """What says in kernels/weights.cuh which codes these are."""
+    return f"WEIGHTS_{weights.storage.to_string().upper()}"
+
+
+def takes_eights(weights: DeviceTensor, group: int) -> bool:
+    """Whether codes in groups of so many can be taken eight at once: from aligned words, where codes fill words."""
+    bits = weights.storage.bitwidth
+    return group % 8 == 0 and (32 % bits != 0 or weights.address % bits == 0)
+
+
 def _accepts(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
     residual = dict(zip(node.attributes["operands"], inputs[3:])).get("residual")
     if residual and residual.shape.static_tuple() != outputs[0].shape.static_tuple():
@@ -93,10 +104,10 @@ class _Sizes:
             and self.weights.address % alignment == 0
         )
 
+    @property
     def eights(self) -> bool:
-        """Whether eight codes can be taken at once: in words where they fill words."""
-        bits = self.weights.storage.bitwidth
-        return self.whole(8, bits if 32 % bits == 0 else 1)
+        """Whether all codes can be taken by eights."""
+        return takes_eights(self.weights, self.group)
 
     def argument(self, data_group: int, slices: int = 1, slice_depth: int = 0) -> np.ndarray:
         """``CompressedShape``, for kernels that fetch so many elements of the data at once."""
@@ -143,8 +154,7 @@ def lower_compressed_matmul(encoder: Encoder, op: Lowering) -> None:
         gated=gated,
     )
     fused = Epilogue() if apart else epilogue
-    macro = f"WEIGHTS_{weights.storage.to_string().upper()}"
-    source = fused.text("compressed_matmul.cu", storage, [macro])
+    source = fused.text("compressed_matmul.cu", storage, [weights_macro(weights)])
     groups = math.prod(scale.shape[1:])
     across = 2 * columns if apart else columns
     sizes = _Sizes(rows, across, data.shape[-1], groups, weights, data, target)
@@ -165,13 +175,9 @@ def _encode_tiles(
     encoder: Encoder, source: str, p: _Sizes, pointers: Sequence[np.uint64], sums: int
 ) -> None:
     """A product of many rows. ``sums`` is scratch memory for slices."""
-    name, edge, threads, tiles = tile_kernel(encoder, p.data.storage, p.rows, p.columns, 1)
-    if name.startswith("tensor_") and not p.eights():
-        name, edge = "", 64
-    if not name.startswith("tensor_"):
-        edge = min(edge, 64)
-        name, threads = f"{edge}x{edge}", 256 if edge == 64 else 64
-        tiles = -(-p.rows // edge) * -(-p.columns // edge)
+    name, edge, threads, tiles = tile_kernel(
+        encoder, p.data.storage, p.rows, p.columns, 1, tensor=p.eights, largest=64
+    )
     room = product_scratch(p.rows, p.columns)
     slices, depth = choose_slices(tiles, edge, p.depth, encoder.multiprocessors, room)
     shape = p.argument(tile_group(name), slices, depth)

@@ -14,6 +14,7 @@ from ovgpu.plugins.gpu.compressed import PACKED_TYPES
 from ovgpu.plugins.gpu.divisor import DIVISOR, divisor
 from ovgpu.plugins.gpu.encoder import THREADS, Encoder, blocks_for
 from ovgpu.plugins.gpu.lower.common import countable
+from ovgpu.plugins.gpu.lower.compressed import takes_eights, weights_macro
 from ovgpu.plugins.gpu.lower.indexing import INDEX_NAMES
 from ovgpu.plugins.gpu.registry import Lowering, lowers
 from ovgpu.plugins.gpu.variants import variant
@@ -47,22 +48,15 @@ def lower_compressed_gather(encoder: Encoder, op: Lowering) -> None:
     zero_point = op.inputs[3] if len(op.inputs) > 3 else None
     out = op.outputs[0]
     depth, groups = math.prod(weights.shape[1:]), math.prod(scale.shape[1:])
-    group, bits = depth // groups, weights.storage.bitwidth
-    eights = (
-        group % 8 == 0 and out.address % 16 == 0 and (32 % bits != 0 or weights.address % bits == 0)
-    )
+    group = depth // groups
+    eights = takes_eights(weights, group) and out.address % 16 == 0
+    each = 8 if eights else 1
     rows = np.zeros(1, _ROWS)
-    rows["count"], rows["depth"] = out.size, divisor(depth)
-    if eights:
-        rows["count"], rows["depth"] = out.size // 8, divisor(depth // 8)
+    rows["count"], rows["depth"] = out.size // each, divisor(depth // each)
     rows["groups"], rows["rows"], rows["group"] = groups, weights.shape[0], divisor(group)
-    macros = [
-        f"WEIGHTS_{weights.storage.to_string().upper()}",
-        f"INDEX {INDEX_NAMES[indices.type]}",
-    ]
+    macros = [weights_macro(weights), f"INDEX {INDEX_NAMES[indices.type]}"]
     source = variant("compressed_gather.cu", out.storage, macros=macros)
     tensors = (weights, indices, scale, zero_point, out)
     pointers = [np.uint64(t.address if t else 0) for t in tensors]
     name = "compressed_gather_eight" if eights else "compressed_gather_single"
-    grid = blocks_for(int(rows["count"][0]))
-    encoder.launch(source, name, grid, THREADS, [*pointers, rows])
+    encoder.launch(source, name, blocks_for(out.size // each), THREADS, [*pointers, rows])

@@ -30,18 +30,27 @@ def choose_tile(rows: int, columns: int, batch: int, multiprocessors: int) -> tu
 
 
 def tile_kernel(
-    encoder: Encoder, storage: Type, rows: int, columns: int, batch: int
+    encoder: Encoder,
+    storage: Type,
+    rows: int,
+    columns: int,
+    batch: int,
+    tensor: bool = True,
+    largest: int = TILE_EDGES[0],
 ) -> tuple[str, int, int, int]:
-    """Which tiled kernel to take: end of its name, edge of its tiles, threads of a block, number of tiles."""
-    edge, tiles = choose_tile(rows, columns, batch, encoder.multiprocessors)
-    tensor = (storage is Type.f16 and encoder.architecture >= 75) or (
-        storage is Type.bf16 and encoder.architecture >= 80
-    )
-    if not tensor:
-        return f"{edge}x{edge}", edge, 256 if edge > 32 else 64, tiles
-    edge = max(edge, 64)
-    tiles = -(-rows // edge) * -(-columns // edge) * batch
-    return f"tensor_{edge}x{edge}", edge, 256 if edge == 128 else 128, tiles
+    """Which tiled kernel to take: end of its name, edge of its tiles, threads of a block, number of tiles.
+
+    ``tensor`` says whether the operands suit tensor cores, ``largest`` is the edge of the largest tiles without them.
+    """
+    edge, _ = choose_tile(rows, columns, batch, encoder.multiprocessors)
+    since = {Type.f16: 75, Type.bf16: 80}.get(storage)
+    if tensor and since is not None and encoder.architecture >= since:
+        edge = max(edge, 64)
+        name, threads = f"tensor_{edge}x{edge}", 256 if edge == 128 else 128
+    else:
+        edge = min(edge, largest)
+        name, threads = f"{edge}x{edge}", 256 if edge > 32 else 64
+    return name, edge, threads, -(-rows // edge) * -(-columns // edge) * batch
 
 
 def tile_group(name: str) -> int:
