@@ -170,11 +170,11 @@ def compressed_gather(
 
     Args:
         weights, scale, zero_point: as in CompressedMatMul.
-        indices: integers of any shape.
-        output_type: of the result, real.
+        indices: i32 or i64 of any shape; negative ones count from the end, those outside give zeros.
+        output_type: f32, f16 or bf16.
 
     Returns:
-        The shape of ``indices`` and [I].
+        [*indices.shape, I] of ``output_type``; dynamic while one of the shapes is not known.
     """
     sizes = weights.shape.static_tuple()
     if indices.rank is None or sizes is None:

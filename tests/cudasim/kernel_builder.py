@@ -84,7 +84,10 @@ def build_outline(ptx: str, *, checked: bool = False) -> pathlib.Path:
 
 
 def build_kernel(ptx: str, name: str, *, checked: bool = False) -> pathlib.Path:
-    """Path of an image that has the code of the kernel ``name``."""
+    """Path of an image that has the code of the kernel ``name``, of a module that :func:`build_outline` has made.
+
+    Raises as :func:`build_image`.
+    """
     macros = ["-DCUDASIM_OUTLINE", f"-D{ptx_to_c.kernel_macro(name)}"]
     digest = hashlib.sha1(name.encode()).hexdigest()[:12]  # names may be too long for files
     return _Module(ptx, checked).image(f".{digest}", macros)

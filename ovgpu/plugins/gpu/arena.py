@@ -27,6 +27,7 @@ class Arena:
 
     @property
     def nbytes(self) -> int:
+        """Bytes of device memory in all blocks."""
         return sum(nbytes for _, nbytes in self._blocks)
 
     def capacity(self, number: int, nbytes: int) -> int:

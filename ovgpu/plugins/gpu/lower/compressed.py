@@ -94,6 +94,7 @@ class _Sizes:
 
     @property
     def group(self) -> int:
+        """Weights of a row that share a scale."""
         return max(self.depth // self.groups, 1)
 
     def whole(self, count: int, alignment: int = 1) -> bool:
@@ -137,6 +138,7 @@ class _Sizes:
 
 @lowers("CompressedMatMul", accepts=_accepts, scratch=_scratch)
 def lower_compressed_matmul(encoder: Encoder, op: Lowering) -> None:
+    """A walk over the weights for a few rows; tiles for many, on tensor cores where types and groups suit them."""
     data, weights, scale = (op.input(i) for i in range(3))
     rest = dict(zip(op.attributes["operands"], op.inputs[3:]))
     zero_point, bias, residual = (rest.get(n) for n in ("zero_point", "bias", "residual"))

@@ -44,6 +44,7 @@ def _accepts(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> b
 
 @lowers("CompressedGather", accepts=_accepts)
 def lower_compressed_gather(encoder: Encoder, op: Lowering) -> None:
+    """A thread for eight elements of the result, or for one where groups or addresses are odd."""
     weights, indices, scale = (op.input(i) for i in range(3))
     zero_point = op.inputs[3] if len(op.inputs) > 3 else None
     out = op.outputs[0]
