@@ -84,7 +84,8 @@ struct WindowTile {
 
 struct StoreChannels {
   Element* out;
-  const Element *bias, *residual;
+  const Summand* bias;
+  const Element* residual;
   const ConvolutionShape& s;
   int group, first_row, first_column;
 
@@ -131,8 +132,9 @@ struct StoreChannels {
   }
 };
 
+#if !defined(WIDE_FILTERS)
 template <class Tiles>
-__device__ __forceinline__ void convolution_tiles(const Element* data, const Element* filters, const Element* bias,
+__device__ __forceinline__ void convolution_tiles(const Element* data, const Element* filters, const Summand* bias,
                                                   const Element* residual, Element* out, Accumulator* partials,
                                                   unsigned* tickets, const ConvolutionShape& s) {
   constexpr int ROWS = Tiles::EDGE, COLUMNS = Tiles::EDGE, DEPTH = Tiles::DEPTH, THREADS = Tiles::THREADS;
@@ -155,7 +157,7 @@ __device__ __forceinline__ void convolution_tiles(const Element* data, const Ele
 // grid (row tiles * column tiles, slices of the depth, groups).
 #define CONVOLUTION_TILES(NAME, TILES)                                                                                       \
   extern "C" __global__ void __launch_bounds__(TILES::THREADS, TILES::BLOCKS)                                                  \
-      NAME(const Element* data, const Element* filters, const Element* bias, const Element* residual, Element* out,          \
+      NAME(const Element* data, const Element* filters, const Summand* bias, const Element* residual, Element* out,          \
            Accumulator* partials, unsigned* tickets, ConvolutionShape s) {                                                   \
     convolution_tiles<TILES>(data, filters, bias, residual, out, partials, tickets, s);                                      \
   }
@@ -166,17 +168,18 @@ CONVOLUTION_TILES(convolution_32x32, Tiles32)
 CONVOLUTION_TILES(convolution_tensor_128x128, TensorTiles128)
 CONVOLUTION_TILES(convolution_tensor_64x64, TensorTiles64)
 #endif
+#endif
 
 // Groups that make few channels (depthwise), and sums whose order matters: a thread sums one window, by tap and channel;
 // blockIdx.y is (image, channel).
 extern "C" __global__ void __launch_bounds__(256, 1)
-    convolution_direct(const Element* data, const Element* filters, const Element* bias, const Element* residual, Element* out,
+    convolution_direct(const Element* data, const Filter* filters, const Summand* bias, const Element* residual, Element* out,
                        ConvolutionShape s) {
   const int channels = s.groups * s.group_rows, planes = s.images * channels;
   const int in_size = s.in[0] * s.in[1] * s.in[2], taps = s.kernel[0] * s.kernel[1] * s.kernel[2];
   for (int plane = blockIdx.y; plane < planes; plane += gridDim.y) {
     const int channel = plane % channels, group = channel / s.group_rows;
-    const Element* weights = filters + static_cast<long long>(channel) * s.group_channels * taps;
+    const Filter* weights = filters + static_cast<long long>(channel) * s.group_channels * taps;
     const Element* source =
         data + (static_cast<long long>(plane / channels) * s.groups + group) * s.group_channels * in_size;
     const Accumulator summand = bias ? widen(bias[channel]) : Accumulator(0);

@@ -29,7 +29,7 @@ __device__ __forceinline__ void move_to_batch(const MatmulShape& s, int batch, c
 }
 
 template <class Tiles>
-__device__ __forceinline__ void matmul_tiles(const Element* a, const Element* b, const Element* bias, const Element* residual,
+__device__ __forceinline__ void matmul_tiles(const Element* a, const Element* b, const Summand* bias, const Element* residual,
                                              Element* out, Accumulator* partials, unsigned* tickets, const MatmulShape& s) {
   constexpr int ROWS = Tiles::EDGE, COLUMNS = Tiles::EDGE;
   const int across = (s.n + COLUMNS - 1) / COLUMNS;
@@ -52,7 +52,7 @@ __device__ __forceinline__ void matmul_tiles(const Element* a, const Element* b,
 // grid (row tiles * column tiles, slices of k, batch).
 #define MATMUL_TILES(NAME, TILES)                                                                                          \
   extern "C" __global__ void __launch_bounds__(TILES::THREADS, TILES::BLOCKS)                                                \
-      NAME(const Element* a, const Element* b, const Element* bias, const Element* residual, Element* out,                  \
+      NAME(const Element* a, const Element* b, const Summand* bias, const Element* residual, Element* out,                  \
            Accumulator* partials, unsigned* tickets, MatmulShape s) {                                                       \
     matmul_tiles<TILES>(a, b, bias, residual, out, partials, tickets, s);                                                   \
   }
@@ -66,7 +66,7 @@ MATMUL_TILES(matmul_tensor_64x64, TensorTiles64)
 
 // A few rows of a times columns of b that are dense along k: a warp per column, 16 bytes per lane and load.
 template <int ROWS>
-__device__ __forceinline__ void few_rows_dense(const Element* a, const Element* b, const Element* bias, const Element* residual,
+__device__ __forceinline__ void few_rows_dense(const Element* a, const Element* b, const Summand* bias, const Element* residual,
                                                Element* out, const MatmulShape& s) {
   const int lane = threadIdx.x % 32;
   const int first_row = blockIdx.y * ROWS;
@@ -117,7 +117,8 @@ __device__ __forceinline__ void few_rows_dense(const Element* a, const Element* 
 
 // A few rows of a times b whose rows are dense along its columns: block (32 columns, 16 parts of k).
 template <int ROWS>
-__device__ __forceinline__ void few_rows_strided(const Element* a, const Element* b, const Element* bias, const Element* residual,
+__device__ __forceinline__ void few_rows_strided(const Element* a, const Element* b, const Summand* bias,
+                                                 const Element* residual,
                                                  Element* out, const MatmulShape& s) {
   constexpr int PARTS = 16;
   __shared__ Accumulator parts[ROWS][FACTORS][PARTS][33];
@@ -164,7 +165,7 @@ __device__ __forceinline__ void few_rows_strided(const Element* a, const Element
 
 #define FEW_ROWS(KIND, ROWS, THREADS)                                                                              \
   extern "C" __global__ void __launch_bounds__(THREADS, 1) matmul_##KIND##_##ROWS(                                   \
-      const Element* a, const Element* b, const Element* bias, const Element* residual, Element* out, MatmulShape s) {    \
+      const Element* a, const Element* b, const Summand* bias, const Element* residual, Element* out, MatmulShape s) {    \
     few_rows_##KIND<ROWS>(a, b, bias, residual, out, s);                                                                  \
   }
 FEW_ROWS(dense, 1, 256)

@@ -29,6 +29,22 @@ __device__ __forceinline__ float widen(float x) { return x; }
 __device__ __forceinline__ float narrow(float x) { return x; }
 #endif
 
+#if defined(STORAGE_F16) || defined(STORAGE_BF16)
+__device__ __forceinline__ float widen(float x) { return x; }
+#endif
+
+// Constants of which there are few may stay in the type of sums.
+#if defined(WIDE_BIAS)
+typedef Accumulator Summand;
+#else
+typedef Element Summand;
+#endif
+#if defined(WIDE_FILTERS)
+typedef Accumulator Filter;
+#else
+typedef Element Filter;
+#endif
+
 // Four elements that lie side by side, loaded or stored at once; the address is a multiple of their size.
 struct __align__(4 * sizeof(Element)) FourElements {
   Element at[4];

@@ -5,7 +5,8 @@
 
 struct StoreResults {
   Element* out;
-  const Element *bias, *residual;
+  const Summand* bias;
+  const Element* residual;
   int bias_row_step, bias_step, vector, m, n, first_row, first_column;
 
   __device__ __forceinline__ void operator()(int row, int column, const Accumulator* sums) const {

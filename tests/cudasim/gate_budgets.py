@@ -94,7 +94,9 @@ FILES: dict[str, KernelFile] = {
     "matmul.cu": KernelFile(
         together(
             storages("matmul.cu", "f32", "f16", "bf16", "i32", activations=["gelu"]),
-            storages("matmul.cu", "f16", activations=["relu"], macros=["WITH_RESIDUAL"]),
+            storages(
+                "matmul.cu", "f16", activations=["relu"], macros=["WITH_RESIDUAL", "WIDE_BIAS"]
+            ),
             storages("matmul.cu", "f32", "f16", activations=["swish"], macros=["GATED"]),
         ),
         {
@@ -116,6 +118,12 @@ FILES: dict[str, KernelFile] = {
         together(
             storages("convolution.cu", "f32", "f16", activations=["gelu"]),
             storages("convolution.cu", "f16", activations=["relu"], macros=["WITH_RESIDUAL"]),
+            storages(
+                "convolution.cu",
+                "f16",
+                activations=["hswish"],
+                macros=["WIDE_BIAS", "WIDE_FILTERS"],
+            ),
         ),
         {
             "convolution_direct": Budget(96),

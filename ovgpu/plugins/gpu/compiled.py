@@ -11,7 +11,6 @@ from functools import partial
 from io import BytesIO
 from typing import Any, TypeGuard
 
-from ovgpu.execution.memory import align
 from ovgpu.execution.profiling import ProfilingInfo
 from ovgpu.execution.program import Instruction
 from ovgpu.execution.workers import WorkerPool
@@ -25,14 +24,13 @@ from ovgpu.plugins.gpu.context import (
     DeviceFailure,
     OutOfDeviceMemory,
     storage_type,
-    to_storage,
 )
 from ovgpu.plugins.gpu.device import DEFAULT_GRAPH_LIMIT, cupy
-from ovgpu.plugins.gpu.evaluate import LARGEST_KNOWN
 from ovgpu.plugins.gpu.executor import GpuExecutor
 from ovgpu.plugins.gpu.lowering import lower_model
-from ovgpu.plugins.gpu.registry import DeviceKernel, DeviceTensor, find_lowering
+from ovgpu.plugins.gpu.registry import DeviceKernel, find_lowering
 from ovgpu.plugins.gpu.remote import GpuRemoteTensor, wrap_device_memory
+from ovgpu.plugins.gpu.weights import Weights
 from ovgpu.plugins.plugin import CompiledPlugin, Job, OnDone, State
 
 
@@ -56,14 +54,11 @@ class CompiledGpu(CompiledPlugin):
         self.graph_limit = int(config.get("OVGPU_CUDA_GRAPH_LIMIT", DEFAULT_GRAPH_LIMIT))
         #: Held while a job plans.
         self.planning = threading.Lock()
-        self.weights: dict[int, DeviceTensor] = {}
-        self._weight_memory: Any = None
-        self.weight_bytes = 0
         self._lowerings = {
             id(i): find_lowering(i.node) for i in self.program.instructions if not i.bodies
         }
         with self.context.doing(f"uploading the weights of '{self.name}'"):
-            self._upload_weights()
+            self.weights = Weights(self.context, self.program, self.lowering, self.precision)
         self._jobs: weakref.WeakSet[GpuJob] = weakref.WeakSet()
         #: The job that planned at the upper bounds; the first request takes it over.
         self._first_job: GpuJob | None = self._prepared_job()
@@ -79,32 +74,6 @@ class CompiledGpu(CompiledPlugin):
 
     def lowering(self, instruction: Instruction) -> DeviceKernel | None:
         return self._lowerings.get(id(instruction))
-
-    def _upload_weights(self) -> None:
-        """Place every constant in one block of device memory."""
-        constants = [(n, t) for n, t in enumerate(self.program.tensors) if t.constant is not None]
-        offsets, total = [], 0
-        for _, info in constants:
-            assert info.constant is not None
-            offsets.append(total)
-            if info.value.type is not Type.string:
-                total += align(self.storage_of(info.value.type).storage_bytes(info.constant.size))
-        self.weight_bytes = total
-        self._weight_memory = self.context.allocate(total)
-        with self.context.activate():
-            for (number, info), offset in zip(constants, offsets, strict=True):
-                assert info.constant is not None
-                storage = self.storage_of(info.value.type)
-                address = self._weight_memory.ptr + offset
-                known = info.constant if info.constant.size <= LARGEST_KNOWN else None
-                self.weights[number] = DeviceTensor(
-                    address, info.constant.shape, info.value.type, storage, known, constant=True
-                )
-                if info.value.type is Type.string:
-                    continue
-                data = to_storage(info.constant, storage)
-                if data.nbytes:
-                    cupy().cuda.runtime.memcpy(address, data.ctypes.data, data.nbytes, 1)
 
     def _prepared_job(self) -> GpuJob:
         """A job with plan and memory for the upper bounds, so that the model compiles its kernels now."""
@@ -169,7 +138,7 @@ class CompiledGpu(CompiledPlugin):
         executors = [job.executor for job in list(self._jobs)]
         arenas = [e.arena.nbytes for e in executors]
         return {
-            "weights": self.weight_bytes,
+            "weights": self.weights.nbytes,
             "arena": max(arenas, default=0),
             "arenas": sum(arenas),
             "states": sum(e.state_bytes for e in executors),

@@ -115,7 +115,10 @@ def to_storage(array: np.ndarray, storage: Type) -> np.ndarray:
 
     if storage.bitwidth < 8:
         return pack_codes(np.ascontiguousarray(array).view(np.uint8).reshape(-1), storage.bitwidth)
-    converted = np.ascontiguousarray(array, dtype=storage.host_dtype)
+    with np.errstate(
+        over="ignore"
+    ):  # the lowest f32, which masks are made of, is minus infinity in f16
+        converted = np.ascontiguousarray(array, dtype=storage.host_dtype)
     return converted.reshape(-1).view(np.uint8)
 
 

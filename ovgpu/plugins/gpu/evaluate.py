@@ -60,9 +60,13 @@ def evaluate(
         keep: list[Any] = []
 
         def place(
-            value: Value, array: np.ndarray | None, constant: bool, look: bool
+            value: Value,
+            array: np.ndarray | None,
+            constant: bool = False,
+            look: bool = False,
+            wide: bool = False,
         ) -> DeviceTensor:
-            storage = storage_type(value.type, precision)
+            storage = Type.f32 if wide else storage_type(value.type, precision)
             shape = value.shape.static_tuple()
             assert shape is not None
             tensor = DeviceTensor(0, shape, value.type, storage, constant=constant)
@@ -77,11 +81,16 @@ def evaluate(
                     tensor.known = array
             return tensor
 
-        inputs = [
-            None if v is None else place(v, a, isinstance(s.node, Constant), k)
-            for v, a, s, k in zip(values, arrays, sources, known, strict=True)
-        ]
-        targets = [place(v, None, False, False) for v in outputs]
+        inputs: list[DeviceTensor | None] = []
+        for i, (value, array, source) in enumerate(zip(values, arrays, sources, strict=True)):
+            if value is None or array is None:
+                inputs.append(None)
+                continue
+            constant = isinstance(source.node, Constant)
+            asked = constant and value.type is Type.f32 and kernel.wide_inputs is not None
+            wide = bool(asked and kernel.wide_inputs and kernel.wide_inputs(node, i, array.shape))
+            inputs.append(place(value, array, constant, known[i], wide))
+        targets = [place(v, None) for v in outputs]
         if kernel.alias:
             return [np.asarray(arrays[0]).reshape(targets[0].shape)]
         scratch = context.allocate(kernel.scratch(node, given, outputs)) if kernel.scratch else None

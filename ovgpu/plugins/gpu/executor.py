@@ -101,9 +101,16 @@ class GpuExecutor(Boundaries):
         return self._storages[number]
 
     def tensor(self, segment: GpuSegment, number: int) -> DeviceTensor:
-        """A tensor as instructions read it: a weight, or one made by this plan."""
+        """A tensor as most instructions read it: a weight, or one made by this plan."""
         weight = self.compiled.weights.get(number)
         return weight if weight is not None else segment.tensors[number]
+
+    def operands(self, segment: GpuSegment, index: int) -> list[DeviceTensor]:
+        """The inputs of an instruction as it reads them."""
+        tensors = [self.tensor(segment, n) for n in self.program.instructions[index].inputs]
+        for position, tensor in self.compiled.weights.wide.get(index, ()):
+            tensors[position] = tensor
+        return tensors
 
     # ---- plans and memory -------------------------------------------------------------------------------------------
     def drop_plans(self) -> None:

@@ -256,7 +256,7 @@ class GpuSegmentPlanner:
                 if self._device_reads(number):
                     executor.encode_known(encoder, tensor)
             return
-        inputs = [executor.tensor(segment, n) for n in instruction.inputs]
+        inputs = executor.operands(segment, index)
         if instruction.node.get_type_name() in VARIABLE_OPS:
             self.variables.encode(encoder, instruction, inputs)
         else:

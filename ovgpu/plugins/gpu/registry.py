@@ -130,6 +130,8 @@ LowerFunction = Callable[["Encoder", Lowering], None]
 #: Whether a lowering takes these (static) inputs and outputs; otherwise the operation runs on the host.
 Accepts = Callable[[Node, Sequence[Value], Sequence[Value]], bool]
 Scratch = Callable[[Node, Sequence[Value], Sequence[Value]], int]
+#: Whether a constant of this shape at this input is read in f32 where f16 or bf16 is stored: few numbers, used often.
+WideInputs = Callable[[Node, int, tuple[int, ...]], bool]
 #: Outputs of an operation whose sizes depend on data, for static inputs: when it selects so many elements, or for None
 #: the largest there can be. The result is None when the device cannot count them; then the host computes.
 CountedOutputs = Callable[[Node, Sequence[Value], int | None], Sequence[Value] | None]
@@ -160,6 +162,8 @@ class DeviceKernel:
     output_fits: StridesFit | None = None
     #: Where outputs' sizes depend on data, they stay on the device, and only the number of elements is read back.
     counted: CountedOutputs | None = None
+    #: Says which constants stay f32; the lowering looks at the storage of its inputs then.
+    wide_inputs: WideInputs | None = None
 
     def takes(
         self,
@@ -202,6 +206,7 @@ def lowers(
     strides_fit: StridesFit | None = None,
     output_fits: StridesFit | None = None,
     counted: CountedOutputs | None = None,
+    wide_inputs: WideInputs | None = None,
 ) -> Callable[[LowerFunction], LowerFunction]:
     """Register a lowering function. It is called for operations with at least one output that has elements.
 
@@ -219,6 +224,7 @@ def lowers(
         strides_fit, output_fits: called with the operation, the index and the tensor.
         counted: outputs whose sizes depend on data, from the number of selected elements. The lowering is called with
             the largest outputs and ``op.count``; where inference knows their sizes, it is called with those and none.
+        wide_inputs: which constants stay f32 when tensors are stored in f16 or bf16.
     """
 
     def register(function: LowerFunction) -> LowerFunction:
@@ -237,6 +243,7 @@ def lowers(
                 strides_fit,
                 output_fits,
                 counted,
+                wide_inputs,
             )
         return function
 

@@ -112,6 +112,19 @@ def _scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> i
     return product_scratch(rows, math.prod(sizes[2:]), groups * sizes[0])
 
 
+def _is_direct(groups: int, rows: int) -> bool:
+    """Whether groups make so few channels that windows are summed one by one."""
+    return groups > 1 and rows <= FEW_CHANNELS
+
+
+def _stays_wide(node: Node, index: int, shape: tuple[int, ...]) -> bool:
+    """The bias, and filters of which each is used at every place by itself."""
+    if index == 1:
+        groups, rows, *_ = _group_sizes(node, shape)
+        return _is_direct(groups, rows)
+    return index == 2
+
+
 @lowers(
     "Convolution",
     "GroupConvolution",
@@ -119,6 +132,7 @@ def _scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> i
     "GroupConvolutionBiasActivation",
     accepts=_accepts,
     scratch=_scratch,
+    wide_inputs=_stays_wide,
 )
 def lower_convolution(encoder: Encoder, op: Lowering) -> None:
     data, filters, out = op.input(0), op.input(1), op.outputs[0]
@@ -133,11 +147,12 @@ def lower_convolution(encoder: Encoder, op: Lowering) -> None:
         )
         return
     shape = _describe(data, filters, out, (groups, rows, channels), windows)
-    source = epilogue.text("convolution.cu", out.storage)
+    macros = ["WIDE_FILTERS"] if filters.storage is not out.storage else []
+    source = epilogue.text("convolution.cu", out.storage, macros)
     added = np.uint64(epilogue.bias), np.uint64(epilogue.residual)
     pointers = [data.pointer, filters.pointer, *added, out.pointer]
     count = math.prod(windows.counts)
-    if ordered or (rows <= FEW_CHANNELS and groups > 1):
+    if ordered or _is_direct(groups, rows):
         planes = min(out.shape[0] * out.shape[1], 65535)
         threads = 256 if count > 128 else 64
         grid = (blocks_for(count, threads), planes)

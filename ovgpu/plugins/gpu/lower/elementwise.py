@@ -126,6 +126,12 @@ _SPECIAL: dict[str, Callable[[Node], Elementwise]] = {
 #: Names of all operations that :func:`describe` knows.
 OPERATIONS = frozenset(_PLAIN) | frozenset(_SPECIAL)
 
+#: Operations that compare numbers.
+COMPARISONS = frozenset({"Equal", "NotEqual", "Less", "LessEqual", "Greater", "GreaterEqual"})
+
+#: Elements of a constant up to which it stays f32 where tensors are stored in f16 or bf16.
+LARGEST_FACTOR = 4096
+
 #: Operations whose inputs after the first are vectors over channels (dimension 1).
 _PER_CHANNEL = frozenset({"BatchNormInference"})
 
@@ -229,11 +235,22 @@ def takes_strides(op: Lowering, index: int, tensor: DeviceTensor) -> bool:
     return is_movable(tensor.storage) and len(op.outputs[0].shape) <= broadcasting.MAX_RANK
 
 
+def is_factor(shape: Sequence[int]) -> bool:
+    """Whether a constant is so small, beside what it is combined with, that it may stay f32."""
+    return math.prod(shape) <= LARGEST_FACTOR
+
+
+def stays_wide(node: Node, index: int, shape: tuple[int, ...]) -> bool:
+    """Small constants do, unless they are compared: numbers that are equal in f32 are then equal in f16 too."""
+    return is_factor(shape) and node.get_type_name() not in COMPARISONS
+
+
 @lowers(
     *sorted(OPERATIONS),
     accepts=accepts_elementwise,
     strided_inputs=range(codegen.MAX_TENSORS),
     strides_fit=takes_strides,
+    wide_inputs=stays_wide,
 )
 def lower_elementwise(encoder: Encoder, op: Lowering) -> None:
     """One generated kernel."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ovgpu.graph.element_type import Type
+from ovgpu.graph.node import Node
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.value import Value
 from ovgpu.ops.declaration import OpDeclaration
@@ -14,8 +15,10 @@ from ovgpu.plugins.gpu import broadcasting, codegen
 from ovgpu.plugins.gpu.codegen import Expression
 from ovgpu.plugins.gpu.encoder import Encoder
 from ovgpu.plugins.gpu.lower.elementwise import (
+    COMPARISONS,
     aligned_operands,
     describe,
+    is_factor,
     operand_inputs,
     takes_strides,
 )
@@ -44,8 +47,15 @@ class StepNode:
 
 
 def _storage(tensors: Sequence[DeviceTensor]) -> Type:
-    """How the tensors of this cluster store f16, bf16 and f32."""
-    return next((t.storage for t in tensors if t.type in _SHARED_STORAGE), Type.f32)
+    """How the tensors of this cluster store f16, bf16 and f32; constants may be stored wider."""
+    stored = (t.storage for t in tensors if t.type in _SHARED_STORAGE and not t.constant)
+    return next(stored, Type.f32)
+
+
+def _stays_wide(node: Node, index: int, shape: tuple[int, ...]) -> bool:
+    steps: Sequence[ClusterStep] = node.attributes["steps"]
+    compared = (s for s in steps if s.declaration.name in COMPARISONS)
+    return is_factor(shape) and not any(index in step.operands for step in compared)
 
 
 @lowers(
@@ -53,6 +63,7 @@ def _storage(tensors: Sequence[DeviceTensor]) -> Type:
     version="ovgpu",
     strided_inputs=range(codegen.MAX_TENSORS),
     strides_fit=takes_strides,
+    wide_inputs=_stays_wide,
 )
 def lower_cluster(encoder: Encoder, op: Lowering) -> None:
     """One kernel; its text depends on the operations and their types alone."""

@@ -25,6 +25,7 @@ class Epilogue:
         activations: names of a chain, as in MatMulBiasActivation.
         parameters: of all its steps, one after the other.
         residual: device address of a tensor like the result that is added before the activations, 0 for none.
+        wide_bias: the summands are f32, whatever results are stored in.
         gated: the second operand holds the columns of two matrices, and the activated product with the first is
             multiplied by the product with the second.
     """
@@ -34,11 +35,16 @@ class Epilogue:
     activations: tuple[str, ...] = ()
     parameters: tuple[float, ...] = ()
     residual: int = 0
+    wide_bias: bool = False
     gated: bool = False
 
     def text(self, file: str, storage: Type, macros: Sequence[str] = ()) -> str:
         """What compiles ``file`` with this epilogue."""
-        wanted = {"WITH_RESIDUAL": self.residual, "GATED": self.gated}
+        wanted = {
+            "WITH_RESIDUAL": self.residual,
+            "WIDE_BIAS": self.wide_bias,
+            "GATED": self.gated,
+        }
         macros = [*macros, *(name for name, value in wanted.items() if value)]
         return variant(file, storage, self.activations, self.parameters, macros)
 
@@ -138,7 +144,8 @@ def lowered_epilogue(op: Lowering, bias_axis: Literal["row", "column"] = "column
         tuple(op.attributes.get("activations", ())),
         tuple(op.attributes.get("activation_parameters", ())),
         residual.address if residual else 0,
-        op.attributes.get("gated", False),
+        wide_bias=bias is not None and bias.storage is not op.outputs[0].storage,
+        gated=op.attributes.get("gated", False),
     )
 
 

@@ -105,6 +105,7 @@ def _library_product(p: Product) -> LtProduct | None:
         or len(p.batch) > 1
         or (bool(bias), activation) not in EPILOGUES
         or (bias and p.epilogue.bias_axis != "column")
+        or p.epilogue.wide_bias
     ):
         return None
     a_stride, b_stride, batch = (*p.a_batch, 0)[0], (*p.b_batch, 0)[0], math.prod(p.batch)
