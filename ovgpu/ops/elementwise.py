@@ -25,7 +25,7 @@ from ovgpu.ops.broadcasting import (
 )
 from ovgpu.ops.declaration import check, op, registry
 from ovgpu.ops.factory import build_factory, custom_factory
-from ovgpu.ops.value_rules import ArrayFunction, arrays_of
+from ovgpu.ops.value_rules import MAX_INTERVALS, ArrayFunction, arrays_of
 
 RoundMode = Literal["half_to_even", "half_away_from_zero"]
 
@@ -301,6 +301,8 @@ def _select_values(
     if chosen is None:
         # A size of the condition that is not known is that of an alternative: the result's is known.
         sizes = [d.get_length() if d.is_static else 1 for d in condition.dims]
+        if max(math.prod(sizes), a.size, b.size) > MAX_INTERVALS:
+            return None
         chosen = np.full(sizes, Interval(0, 1), dtype=object)
     if chosen.dtype != object:
         return np.where(chosen, a, b)

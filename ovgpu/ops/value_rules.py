@@ -16,13 +16,22 @@ from ovgpu.graph.value import Value
 
 ArrayFunction = Callable[..., Any]
 
+#: Elements up to which intervals are tracked. Shapes have few dimensions, and each interval is an object; arrays of
+#: exact numbers (masks, positions) cost little and may be larger.
+MAX_INTERVALS = 64
+
 
 def arrays_of(*inputs: Value | None) -> list[np.ndarray | None] | None:
-    """Elements of all inputs, all as intervals if one of them is; None when one is not known at all."""
+    """Elements of all inputs, all as intervals if one of them is.
+
+    None when one is not known at all, and for more intervals than are tracked.
+    """
     arrays = [None if v is None else v.elements for v in inputs]
     if any(a is None and v is not None for a, v in zip(arrays, inputs, strict=True)):
         return None
     if any(a is not None and a.dtype == object for a in arrays):
+        if any(a is not None and a.size > MAX_INTERVALS for a in arrays):
+            return None
         arrays = [a if a is None or a.dtype == object else as_intervals(a) for a in arrays]
     return arrays
 

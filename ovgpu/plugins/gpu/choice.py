@@ -51,7 +51,7 @@ class Choice:
         instruction = self.planner.program.instructions[index]
         if instruction.node.get_type_name() in VARIABLE_OPS:
             return
-        if self._is_shape_arithmetic(instruction):
+        if self.is_shape_arithmetic(instruction):
             self.skipped.add(index)
             return
         self.choose_lowering(index)
@@ -65,13 +65,17 @@ class Choice:
 
     def choose_lowering(self, index: int) -> None:
         """Choose for an instruction that does work."""
-        instruction = self.planner.program.instructions[index]
-        values = [*self._values(instruction.inputs), *self._values(instruction.outputs)]
-        memo = self.planner.executor.memo
-        kernel, scratch = memo.tier(index, values, lambda: self._lowering_and_scratch(instruction))
+        kernel, scratch = self.lowering_for(index)
         self.kernels[index] = kernel
         if scratch:
             self.scratch[index] = scratch
+
+    def lowering_for(self, index: int) -> tuple[DeviceKernel | None, int]:
+        """The lowering that takes an instruction, None for the host, and its bytes of scratch memory."""
+        instruction = self.planner.program.instructions[index]
+        values = [*self._values(instruction.inputs), *self._values(instruction.outputs)]
+        memo = self.planner.executor.memo
+        return memo.tier(index, values, lambda: self._lowering_and_scratch(instruction))
 
     def _drop_unread(self, index: int) -> None:
         """Leave an instruction out when only shapes are taken from its results, which are known."""
@@ -90,7 +94,8 @@ class Choice:
                 return
         self.unread.add(index)
 
-    def _is_shape_arithmetic(self, instruction: Instruction) -> bool:
+    def is_shape_arithmetic(self, instruction: Instruction) -> bool:
+        """Whether all results of an instruction are known while planning."""
         if instruction.bodies or instruction.node.get_type_name() == "ReadValue":
             return False
         return all(self.planner.known(n) is not None for n in instruction.outputs)

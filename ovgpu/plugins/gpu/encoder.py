@@ -184,6 +184,11 @@ class Encoder:
         """All records until the next call belong to this instruction."""
         self._instruction, self._label = instruction, label
 
+    def take(self) -> list[Record]:
+        """The records since the last call, which are the encoder's no more."""
+        taken, self.records = self.records, []
+        return taken
+
     def _add(self, record: Record) -> None:
         record.instruction = self._instruction
         self.records.append(record)

@@ -15,9 +15,10 @@ from ovgpu.graph.value import Value
 from ovgpu.plugins.gpu.arena import Arena
 from ovgpu.plugins.gpu.boundaries import MAX_PLANS, Boundaries
 from ovgpu.plugins.gpu.context import DeviceFailure, OutOfDeviceMemory, to_storage
+from ovgpu.plugins.gpu.deriving import derive
 from ovgpu.plugins.gpu.device import cupy
 from ovgpu.plugins.gpu.memo import PlanMemo
-from ovgpu.plugins.gpu.planner import plan_gpu_segment
+from ovgpu.plugins.gpu.planner import is_settled, plan_gpu_segment
 from ovgpu.plugins.gpu.registry import DeviceTensor
 from ovgpu.plugins.gpu.running import Runner
 from ovgpu.plugins.gpu.segment import GpuSegment
@@ -50,6 +51,20 @@ class GpuExecutor(Boundaries):
         self.program = compiled.program
         self.context = compiled.context
         self.readers = readers_of(self.program)
+        #: Instructions whose results compilation has settled: they are the same in all plans.
+        self.settled = frozenset(
+            k
+            for k, i in enumerate(self.program.instructions)
+            if all(is_settled(self.program.tensors[n].value) for n in i.outputs)
+        )
+        #: Instructions that read variables.
+        self.reading = [
+            k
+            for k, i in enumerate(self.program.instructions)
+            if i.node.get_type_name() == "ReadValue"
+        ]
+        #: The instruction that makes each tensor.
+        self.makers = {n: k for k, i in enumerate(self.program.instructions) for n in i.outputs}
         self.memo = PlanMemo()
         self._storages = [self.storage_of(t.value.type) for t in self.program.tensors]
         self.arena = Arena(self.context)
@@ -313,7 +328,7 @@ class GpuExecutor(Boundaries):
                 values[number] = info.value
         for number, array in zip(self.program.inputs, inputs, strict=True):
             element_type = self.program.tensors[number].value.type
-            values[number] = self.memo.value(number, element_type, array.shape)
+            values[number] = self.memo.value(element_type, array.shape)
         root = GpuSegment(0, 0, 0, values, {})
         root.device_inputs = tuple(
             i for i, array in enumerate(inputs) if type(array) is not np.ndarray
@@ -322,11 +337,20 @@ class GpuExecutor(Boundaries):
         root.identities = frozenset(
             self.program.inputs[i] for i in self._orders if _is_identity(inputs[i])
         )
-        segment = self._plan(root, None)
+        root.roles = tuple(s.role for s in self.states.values())
+        segment = self._derived(root) or self._plan(root, None)
         self._roots[key] = segment
         if len(self._roots) > MAX_PLANS:
             self.runner.graphs.forget(self._roots.popitem(last=False)[1])
         return segment
+
+    def _derived(self, root: GpuSegment) -> GpuSegment | None:
+        """``root`` made of the plan used last, when its structure holds for these sizes."""
+        if not self._roots:
+            return None
+        with self.compiled.planning, marked(self.compiled.name, "model"):
+            base = self._roots[next(reversed(self._roots))]
+            return root if derive(self, base, root) else None
 
     def _plan(self, segment: GpuSegment, parent: GpuSegment | None) -> GpuSegment:
         # One job at a time: lowerings prepare weights that all jobs share.

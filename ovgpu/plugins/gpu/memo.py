@@ -18,7 +18,7 @@ from ovgpu.plugins.gpu.registry import DeviceKernel
 
 Entry = TypeVar("Entry")
 
-#: Cases remembered of one instruction; then it starts afresh.
+#: Cases remembered of one instruction or operation; then it starts afresh.
 _MOST_CASES = 64
 
 
@@ -26,16 +26,18 @@ class PlanMemo:
     """Of one job. Entries hold what their keys' identities belong to, so that an identity means one object."""
 
     def __init__(self) -> None:
-        self._values: dict[tuple[int, tuple[int, ...]], Value] = {}
-        self._inferred: dict[int, dict[Hashable, tuple[Sequence[Value], tuple[Value, ...]]]] = {}
+        self._values: dict[tuple[Type, tuple[int, ...]], Value] = {}
+        self._inferred: dict[
+            Hashable, dict[Hashable, tuple[Sequence[Value], tuple[Value, ...]]]
+        ] = {}
         self._tiers: dict[
             int, dict[Hashable, tuple[Sequence[Value], DeviceKernel | None, int]]
         ] = {}
         self._records: dict[int, dict[Hashable, tuple[Sequence[Value], list[Record]]]] = {}
 
-    def value(self, number: int, element_type: Type, shape: tuple[int, ...]) -> Value:
-        """The value of tensor ``number`` with this shape and elements that nothing is known about."""
-        key = number, shape
+    def value(self, element_type: Type, shape: tuple[int, ...]) -> Value:
+        """The value with this type and shape, and elements that nothing is known about."""
+        key = element_type, shape
         found = self._values.get(key)
         if found is None:
             if len(self._values) > _MOST_CASES * 64:
@@ -43,26 +45,23 @@ class PlanMemo:
             found = self._values[key] = Value(element_type, PartialShape.of(shape))
         return found
 
-    def unify(self, numbers: Sequence[int], outputs: Sequence[Value]) -> tuple[Value, ...]:
+    def unify(self, outputs: Sequence[Value]) -> tuple[Value, ...]:
         """``outputs``, but for equal ones those that were there before."""
         unified = []
-        for number, value in zip(numbers, outputs, strict=True):
+        for value in outputs:
             shape = value.shape.static_tuple()
             plain = shape is not None and value.elements is None
-            unified.append(
-                self.value(number, value.type, shape) if plain and shape is not None else value
-            )
+            unified.append(self.value(value.type, shape) if plain and shape is not None else value)
         return tuple(unified)
 
     def infer(
         self,
-        index: int,
-        numbers: Sequence[int],
+        operation: Hashable,
         inputs: Sequence[Value],
         compute: Callable[[], tuple[Value, ...] | None],
     ) -> tuple[Value, ...] | None:
-        """The output values of instruction ``index`` for these inputs."""
-        known = self._inferred.setdefault(index, {})
+        """The output values of ``operation`` for these inputs; equal layers of a network ask for the same."""
+        known = self._inferred.setdefault(operation, {})
         key = tuple(map(id, inputs))
         found = known.get(key)
         if found is not None:
@@ -70,7 +69,7 @@ class PlanMemo:
         outputs = compute()
         if outputs is None:
             return None
-        outputs = self.unify(numbers, outputs)
+        outputs = self.unify(outputs)
         _keep(known, key, (inputs, outputs))
         return outputs
 

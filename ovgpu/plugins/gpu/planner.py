@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,9 +18,10 @@ from ovgpu.execution.memory import Lifetime, align
 from ovgpu.execution.program import LARGEST_PLANNED_TENSOR, Instruction
 from ovgpu.graph.value import Value
 from ovgpu.plugins.gpu.choice import Choice
+from ovgpu.plugins.gpu.encoder import Encoder
 from ovgpu.plugins.gpu.evaluate import LARGEST_KNOWN
 from ovgpu.plugins.gpu.registry import DeviceKernel, DeviceTensor, Lowering
-from ovgpu.plugins.gpu.segment import LARGEST_SHAPE_VALUE, GpuSegment
+from ovgpu.plugins.gpu.segment import LARGEST_SHAPE_VALUE, OUTPUTS, GpuSegment, Structure
 from ovgpu.plugins.gpu.staging import Replan
 from ovgpu.plugins.gpu.variables import VARIABLE_OPS, Variables
 from ovgpu.plugins.gpu.views import Views
@@ -45,8 +47,23 @@ class GpuSegmentPlanner:
         self.views = Views(self)
         self.choice = Choice(self)
         self.variables = Variables(self)
+        #: Bytes of the blocks of memory, by root.
+        self.blocks: dict[int, int] = {}
         self._shapes: dict[int, tuple[int, ...]] = {}
         self._known: dict[int, np.ndarray | None] = {}
+
+    def adopt(self, structure: Structure) -> None:
+        """Take over the decisions of another plan instead of making them."""
+        choice, views = self.choice, self.views
+        choice.kernels, choice.scratch = structure.kernels, structure.scratch
+        choice.producers = structure.producers
+        choice.skipped, choice.unread = structure.skipped, structure.unread
+        views.roots, views.offsets, views.strides = (
+            structure.roots,
+            structure.offsets,
+            structure.strides,
+        )
+        views.shown, views.elsewhere = structure.shown, structure.elsewhere
 
     # ---- shapes -----------------------------------------------------------------------------------------------------
     def infer(self) -> None:
@@ -54,7 +71,7 @@ class GpuSegmentPlanner:
         segment, tensors = self.segment, self.program.tensors
         for index in range(segment.start, self.end):
             instruction = self.program.instructions[index]
-            if all(_is_settled(tensors[n].value) for n in instruction.outputs):
+            if index in self.executor.settled:
                 for n in instruction.outputs:
                     segment.values[n] = tensors[n].value
                 continue
@@ -196,9 +213,8 @@ class GpuSegmentPlanner:
         for root in roots:
             last = views.last[root]
             kept = last >= self.segment.stop or root in self.program.outputs
-            lifetimes.append(
-                Lifetime(self._capacity(root), views.first[root], self.end if kept else last)
-            )
+            nbytes = self.blocks[root] = self._capacity(root)
+            lifetimes.append(Lifetime(nbytes, views.first[root], self.end if kept else last))
         scratch = self.choice.scratch
         lifetimes += [Lifetime(nbytes, index, index) for index, nbytes in scratch.items()]
         placed = self.executor.arena.place(self.segment.depth, lifetimes, self.executor.drop_plans)
@@ -233,18 +249,49 @@ class GpuSegmentPlanner:
             boundary = self.program.instructions[self.parent.stop]
             targets = [segment.tensors[n] for n in boundary.outputs]
             executor.encode_pending(encoder, self.parent, boundary, targets)
+        segment.parts[-1] = encoder.take()
         for index in range(segment.start, segment.stop):
-            self._encode_instruction(encoder, index, scratch.get(index, 0))
+            self.encode_instruction(encoder, index, scratch.get(index, 0))
+            segment.parts[index] = encoder.take()
         if segment.counted:
             count = scratch[segment.stop]
-            self._encode_instruction(encoder, segment.stop, count + COUNT_BYTES, count)
+            self.encode_instruction(encoder, segment.stop, count + COUNT_BYTES, count)
             executor.encode_count(encoder, count)
+            segment.parts[segment.stop] = encoder.take()
         if segment.stop == self.end:
             encoder.begin(-1, "outputs")
             executor.encode_outputs(encoder, segment)
-        segment.records = encoder.records
+            segment.parts[OUTPUTS] = encoder.take()
+        segment.records = list(chain.from_iterable(segment.parts.values()))
+        if segment.depth == 0 and segment.stop == self.end:
+            segment.structure = self._structure(scratch)
 
-    def _encode_instruction(self, encoder: Any, index: int, scratch: int, count: int = 0) -> None:
+    def _structure(self, scratch_addresses: dict[int, int]) -> Structure:
+        choice, views = self.choice, self.views
+        members: dict[int, list[int]] = {}
+        for number, root in views.roots.items():
+            if number != root:
+                members.setdefault(root, []).append(number)
+        return Structure(
+            choice.kernels,
+            choice.scratch,
+            choice.producers,
+            choice.skipped,
+            choice.unread,
+            views.roots,
+            views.offsets,
+            views.strides,
+            views.shown,
+            views.elsewhere,
+            members,
+            self.blocks,
+            scratch_addresses,
+        )
+
+    def encode_instruction(
+        self, encoder: Encoder, index: int, scratch: int, count: int = 0
+    ) -> None:
+        """Make the records of one instruction."""
         segment, executor = self.segment, self.executor
         instruction = self.program.instructions[index]
         if index in self.choice.unread:
@@ -293,7 +340,7 @@ class GpuSegmentPlanner:
         return False
 
 
-def _is_settled(value: Value) -> bool:
+def is_settled(value: Value) -> bool:
     """Whether compilation found out all there is: small tensors may be arithmetic on sizes known only now."""
     shape = value.shape.static_tuple()
     if shape is None:

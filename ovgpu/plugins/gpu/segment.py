@@ -17,10 +17,40 @@ import numpy as np
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.value import Value
 from ovgpu.plugins.gpu.encoder import Record
-from ovgpu.plugins.gpu.registry import DeviceTensor
+from ovgpu.plugins.gpu.registry import DeviceKernel, DeviceTensor
+
+#: Key of the records of the model's outputs among the parts of a segment.
+OUTPUTS = 1 << 60
 
 #: Values with at most this many elements are shape arithmetic: when known while planning, they are not computed.
 LARGEST_SHAPE_VALUE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """What a plan decided besides sizes. Plans derived from one another share it, and change nothing in it.
+
+    Attributes:
+        kernels, scratch, producers, skipped, unread: as in :class:`~ovgpu.plugins.gpu.choice.Choice`.
+        roots, offsets, strides, shown, elsewhere: as in :class:`~ovgpu.plugins.gpu.views.Views`.
+        members: other tensors that lie in the block of a root.
+        blocks: bytes of each root's block.
+        scratch_addresses: where the scratch memory of an instruction lies.
+    """
+
+    kernels: dict[int, DeviceKernel | None]
+    scratch: dict[int, int]
+    producers: dict[int, tuple[int, DeviceKernel, int]]
+    skipped: set[int]
+    unread: set[int]
+    roots: dict[int, int]
+    offsets: dict[int, int]
+    strides: dict[int, tuple[int, ...]]
+    shown: set[int]
+    elsewhere: set[int]
+    members: dict[int, list[int]]
+    blocks: dict[int, int]
+    scratch_addresses: dict[int, int]
 
 
 @dataclass
@@ -36,6 +66,12 @@ class GpuSegment:
     values: dict[int, Value]
     tensors: dict[int, DeviceTensor]
     records: list[Record] = field(default_factory=list)
+    #: The same by instruction; those of the model's inputs and outputs under -1 and :data:`OUTPUTS`.
+    parts: dict[int, list[Record]] = field(default_factory=dict)
+    #: From which plans of other sizes may be derived; None when there is a boundary.
+    structure: Structure | None = None
+    #: Of each variable: whether it has no value yet, and which buffer holds it.
+    roles: tuple[tuple[bool, int], ...] = ()
     #: CUDA graph of the records, once captured.
     graph: Any = None
     capture_failed: bool = False

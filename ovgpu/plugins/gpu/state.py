@@ -79,6 +79,11 @@ class DeviceState(State):
         return (self.shape, self._front)
 
     @property
+    def role(self) -> tuple[bool, int]:
+        """Whether the initial value is read, and which buffer holds the value."""
+        return (self.shape is None, self._front)
+
+    @property
     def smallest_shape(self) -> tuple[int, ...]:
         """Shape of a variable that was never written and has no initial value."""
         return tuple(d.get_min_length() for d in self.partial_shape.dims)

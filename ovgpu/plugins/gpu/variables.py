@@ -70,6 +70,13 @@ class _Extended:
         return place_of(self.whole)[(slice(None),) * self.axis + (slice(self.first, None),)]
 
     @property
+    def rows_address(self) -> int:
+        """Where the new rows begin. What lies there was made there."""
+        return (
+            self.whole.address + self.first * self.whole.steps[self.axis] * self.whole.storage.size
+        )
+
+    @property
     def past(self) -> np.ndarray:
         """The place of the rows before them."""
         return place_of(self.whole)[(slice(None),) * self.axis + (slice(self.first),)]
@@ -97,29 +104,41 @@ class Variables:
         if name == "ReadValue":
             self._place_value(instruction)
         elif self.planner.tensor(instruction.outputs[0], 0).size:
-            whole = self.extended(instruction).whole
-            self._show(instruction.outputs[0], whole)
+            self.show_cache(instruction)
         self.planner.views.make(instruction.outputs[0], index)
 
     def _place_value(self, instruction: Instruction) -> None:
         state, number, planner = self._state(instruction), instruction.outputs[0], self.planner
         if state.shape is not None:
-            tensor = planner.tensor(
-                number, state.address(new=False), strides=state.strides(state.shape, new=False)
-            )
-            self._show(number, tensor)
+            self.show_value(instruction)
         elif instruction.inputs:
             initial = instruction.inputs[0]
             same = planner.executor.storage(initial) is planner.executor.storage(number)
-            if same and planner.views.strides_of(initial) is None:
+            if same and planner.views.steps_of(initial) is None:
                 planner.views.alias(number, initial)
 
-    def _show(self, number: int, tensor: DeviceTensor) -> None:
-        """Let readers see a variable's buffer, if they take it as it is."""
+    def show_value(self, instruction: Instruction) -> bool:
+        """Let the readers of a ReadValue see the variable's buffer, if they take it; returns whether they do."""
+        state, number = self._state(instruction), instruction.outputs[0]
+        if state.shape is None:
+            return False
+        strides = state.strides(state.shape, new=False)
+        tensor = self.planner.tensor(number, state.address(new=False), strides=strides)
+        return self._show(number, tensor)
+
+    def show_cache(self, instruction: Instruction) -> bool:
+        """The same for the readers of a KeyValueCache and the buffer that it extends."""
+        return self._show(instruction.outputs[0], self.extended(instruction).whole)
+
+    def _show(self, number: int, tensor: DeviceTensor) -> bool:
         views = self.planner.views
-        if tensor.size and (tensor.strides is None or views.all_take(number, place_of(tensor))):
-            views.lies_at(number, tensor)
-            views.shown.add(number)
+        if not tensor.size:
+            return False
+        if tensor.strides is not None and not views.all_take(number, place_of(tensor)):
+            return False
+        views.lies_at(number, tensor)
+        views.shown.add(number)
+        return True
 
     def extended(self, instruction: Instruction) -> _Extended:
         """The cache that a KeyValueCache extends."""
@@ -215,7 +234,7 @@ class Variables:
                 _encode_reorder(encoder, extended, past, beams[0])
             else:
                 encode_copies(encoder, [(extended.past, place_of(past))])
-        if update.size:
+        if update.size and update.address != extended.rows_address:
             encode_copies(encoder, [(extended.rows, place_of(update))])
         if instruction.outputs[0] not in planner.views.shown:
             encode_copies(encoder, [(place_of(out), place_of(extended.whole))])

@@ -55,6 +55,7 @@ class Views:
         strides: in elements, for tensors that are not dense.
         first, last: first and last instruction that touches each root's block.
         shown: outputs of rearrangements that need no work.
+        elsewhere: tensors that lie in memory that is not the segment's: a variable's.
     """
 
     def __init__(self, planner: GpuSegmentPlanner) -> None:
@@ -65,12 +66,11 @@ class Views:
         self.first: dict[int, int] = {}
         self.last: dict[int, int] = {}
         self.shown: set[int] = set()
-        #: Tensors that lie in memory that is not the segment's: a variable's.
-        self._elsewhere: set[int] = set()
+        self.elsewhere: set[int] = set()
 
     def has_place(self, number: int) -> bool:
         """Whether it is decided where a tensor of this segment lies."""
-        return number in self.roots or number in self._elsewhere
+        return number in self.roots or number in self.elsewhere
 
     # ---- blocks -----------------------------------------------------------------------------------------------------
     def own(self, number: int, step: int) -> None:
@@ -91,13 +91,13 @@ class Views:
         if source is not None:
             self._lies_in(number, source, place)
             return
-        strides = None if place.flags.c_contiguous else _strides_of(place)
+        strides = None if place.flags.c_contiguous else strides_of(place)
         self.lies_at(number, self.planner.tensor(number, address_of(place), strides=strides))
 
     def lies_at(self, number: int, tensor: DeviceTensor) -> None:
         """Let a tensor lie in memory that is not the segment's."""
         self.planner.segment.tensors[number] = tensor
-        self._elsewhere.add(number)
+        self.elsewhere.add(number)
 
     def alias(self, number: int, source: int) -> None:
         """Let a tensor be the same (dense) memory as ``source`` in another shape."""
@@ -115,7 +115,7 @@ class Views:
 
     def _lies_in(self, number: int, source: int, place: np.ndarray) -> None:
         """Let a tensor be ``place``, a view of the tensor ``source``."""
-        strides = None if place.flags.c_contiguous else _strides_of(place)
+        strides = None if place.flags.c_contiguous else strides_of(place)
         if source in self.roots:
             self.roots[number] = self.roots[source]
             self.offsets[number] = address_of(place) - _UNPLACED
@@ -154,12 +154,12 @@ class Views:
     def show(self, instruction: Instruction, kernel: DeviceKernel) -> None:
         """Make those outputs of a rearrangement views of its input that can be."""
         source = instruction.inputs[0]
-        if kernel.alias and self.strides_of(source) is None:
+        if kernel.alias and self.steps_of(source) is None:
             self.alias(instruction.outputs[0], source)
             return
         if not is_movable(self.planner.executor.storage(source)):
             return
-        places = _views(kernel, self._operation(instruction))
+        places = self.places_shown(instruction, kernel)
         for number, place in zip(instruction.outputs, places, strict=True):
             if place is None or self.has_place(number) or not place.size:
                 continue
@@ -171,7 +171,13 @@ class Views:
                 self._lies_in(number, source, place)
                 self.shown.add(number)
 
-    def strides_of(self, number: int) -> tuple[int, ...] | None:
+    def places_shown(
+        self, instruction: Instruction, kernel: DeviceKernel
+    ) -> Sequence[np.ndarray | None]:
+        """The outputs of a rearrangement as views of its input, None for those that are none."""
+        return _views(kernel, self._operation(instruction))
+
+    def steps_of(self, number: int) -> tuple[int, ...] | None:
         """Strides of a tensor that has its place, None when it is dense."""
         if number in self.roots:
             return self.strides.get(number)
@@ -183,7 +189,7 @@ class Views:
         planner = self.planner
         if number in planner.program.outputs or not _is_walkable(place):
             return False
-        tensor = planner.tensor(number, address_of(place), strides=_strides_of(place))
+        tensor = planner.tensor(number, address_of(place), strides=strides_of(place))
         return all(
             self._takes(index, position, tensor) for index, position in self._readers(number)
         )
@@ -228,7 +234,7 @@ class Views:
             kernel = planner.choice.kernels.get(index)
             found: Destination | None = None
             if name == "KeyValueCache" and position == 1:
-                found = self._rows(number, instruction)
+                found = self.rows_of_cache(number, instruction)
             elif kernel is None:
                 continue
             elif name == "Concat":
@@ -243,7 +249,7 @@ class Views:
                 return found[0], found[1].reshape(tensor.shape, copy=False)
         return None
 
-    def _rows(self, number: int, instruction: Instruction) -> Destination | None:
+    def rows_of_cache(self, number: int, instruction: Instruction) -> Destination | None:
         """The rows of a cache that a tensor becomes, for one that nothing else reads."""
         if len(self._readers(number)) > 1 or number in self.planner.program.outputs:
             return None
@@ -261,7 +267,7 @@ class Views:
         if producer is None or not producer[1].strided_outputs or not _is_walkable(place):
             return False
         made, kernel, position = producer
-        tensor = planner.tensor(number, address_of(place), strides=_strides_of(place))
+        tensor = planner.tensor(number, address_of(place), strides=strides_of(place))
         return kernel.gives_strided(
             self._operation(planner.program.instructions[made]), position, tensor
         )
@@ -302,7 +308,7 @@ class Views:
         if not self._is_made_with(number, trial):
             return None
         self.make(result, step)
-        if self.strides_of(result) is not None:
+        if self.steps_of(result) is not None:
             return None
         return result, place_of(self.described(result)).transpose(back)
 
@@ -315,7 +321,7 @@ def _views(kernel: DeviceKernel, op: Lowering) -> Sequence[np.ndarray | None]:
     return places if places is not None else [None] * len(op.outputs)
 
 
-def _strides_of(place: np.ndarray) -> tuple[int, ...]:
+def strides_of(place: np.ndarray) -> tuple[int, ...]:
     """Strides in elements."""
     return tuple(n // place.itemsize for n in place.strides)
 
