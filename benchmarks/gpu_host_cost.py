@@ -1,4 +1,4 @@
-"""What an inference costs the host on the GPU device: planning, eager runs, graph replay.
+"""What an inference costs the host on the GPU device: planning, eager runs, graph replay, and new tokens of a decoder.
 
     python tests/cudasim/run.py benchmarks/gpu_host_cost.py [--layers 12] [--rounds 200] [--profile]
     python benchmarks/gpu_host_cost.py      # on a real device
@@ -88,6 +88,30 @@ def main() -> None:
             print(f"{'graph replay' if graphs else 'eager'}: {took:.0f} us per inference, {count} records"
                   + ("" if graphs else f", {took / max(count, 1):.1f} us per record")
                   + f" (compilation {first - begun:.2f} s)")  # fmt: skip
+        decode(arguments)
+
+
+def decode(arguments: argparse.Namespace) -> None:
+    """A decoder with caches: every token is a new shape, whose plan is made of the one before."""
+    model = models.llama(layers=arguments.layers, hidden=64, heads=4, kv_heads=2, intermediate=96)
+    request = ov.compile_model(model, "GPU").create_infer_request()
+    past = 0
+
+    def token(count: int = 1) -> None:
+        nonlocal past
+        positions = np.arange(past, past + count)[None]
+        request.infer([np.zeros((1, count), np.int64), positions, np.zeros(1, np.int32)])
+        past += count
+
+    token(8)
+    for _ in range(5):
+        token()
+    with profiled(arguments.profile):
+        took = microseconds(token, arguments.rounds)
+    count = len(_records(request))
+    print(
+        f"decoding: {took:.0f} us per token, {took / arguments.layers:.0f} us per layer, {count} records"
+    )
 
 
 def _records(request: ov.InferRequest) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ovgpu.execution.program import Instruction
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.value import Value
@@ -93,6 +95,6 @@ def _frozen(value: Any) -> Any:
     """An attribute as something that can be hashed. Raises TypeError when it cannot be."""
     if isinstance(value, (list, tuple)):
         return tuple([_frozen(v) for v in value])
-    if isinstance(value, (bool, int, float, str, Type)) or value is None:
+    if isinstance(value, (bool, int, float, str, Type, np.generic)) or value is None:
         return type(value), value
     raise TypeError(type(value))

@@ -18,6 +18,7 @@ from ovgpu.plugins.gpu.encoder import Encoder, blocks_for
 from ovgpu.plugins.gpu.registry import DeviceTensor
 from ovgpu.plugins.gpu.staging import Replan
 from ovgpu.plugins.gpu.strided import encode_copies, place_of
+from ovgpu.plugins.gpu.structs import struct
 
 if TYPE_CHECKING:
     from ovgpu.plugins.gpu.planner import GpuSegmentPlanner
@@ -252,18 +253,16 @@ def _encode_reorder(
     unit = next(u for u in (16, 8, 4, 2, 1) if all(n % u == 0 for n in numbers))
     blocks = math.prod(past.shape[1:axis])
     words = piece // unit
-    shape = np.zeros(1, _REORDER)
+    count = target.shape[0] * blocks * words
     values = {
         "batch": past.shape[0],
         "blocks": blocks,
         "wide": beams.storage in (Type.i64, Type.u64),
         "words": words,
-        "count": target.shape[0] * blocks * words,
+        "count": count,
         "source_pitch": pitches[0] // unit,
         "target_pitch": pitches[1] // unit,
     }
-    for name, value in values.items():
-        shape[name] = value
     addresses = [np.uint64(t.address) for t in (past, beams, target)]
-    count = int(shape["count"][0])
-    encoder.launch("reorder.cu", f"reorder_{unit}", blocks_for(count), 256, [*addresses, shape])
+    arguments = [*addresses, struct(_REORDER, values)]
+    encoder.launch("reorder.cu", f"reorder_{unit}", blocks_for(count), 256, arguments)

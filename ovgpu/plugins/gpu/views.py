@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -44,6 +44,20 @@ def readers_of(program: Program) -> Readers:
         for position, number in enumerate(instruction.inputs):
             readers.setdefault(number, []).append((index, position))
     return readers
+
+
+class _Described(Sequence[DeviceTensor]):
+    """Tensors as :meth:`Views.described` has them, one by one."""
+
+    def __init__(self, views: Views, numbers: Sequence[int]) -> None:
+        self._views = views
+        self._numbers = numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._views.described(self._numbers[index])
 
 
 class Views:
@@ -150,6 +164,14 @@ class Views:
             instruction.shared,
         )
 
+    def _asked(self, instruction: Instruction) -> Lowering:
+        """The same for a question that looks at few of the tensors: each is described when it is."""
+        inputs, outputs = (
+            _Described(self, instruction.inputs),
+            _Described(self, instruction.outputs),
+        )
+        return Lowering(instruction.node, inputs, outputs, instruction.shared)
+
     # ---- forward ----------------------------------------------------------------------------------------------------
     def show(self, instruction: Instruction, kernel: DeviceKernel) -> None:
         """Make those outputs of a rearrangement views of its input that can be."""
@@ -217,7 +239,7 @@ class Views:
             return False
         if kernel.view is None and not kernel.strided_inputs:
             return False
-        return kernel.takes_strided(self._operation(instruction), position, tensor)
+        return kernel.takes_strided(self._asked(instruction), position, tensor)
 
     # ---- backward ---------------------------------------------------------------------------------------------------
     def _destination(self, number: int, step: int) -> Destination | None:
@@ -269,7 +291,7 @@ class Views:
         made, kernel, position = producer
         tensor = planner.tensor(number, address_of(place), strides=strides_of(place))
         return kernel.gives_strided(
-            self._operation(planner.program.instructions[made]), position, tensor
+            self._asked(planner.program.instructions[made]), position, tensor
         )
 
     def _part(self, instruction: Instruction, position: int, step: int) -> Destination | None:

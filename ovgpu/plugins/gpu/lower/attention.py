@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from ovgpu.graph.value import Value
 from ovgpu.ops.fused import heads_first
 from ovgpu.plugins.gpu.encoder import Encoder
 from ovgpu.plugins.gpu.registry import DeviceTensor, Lowering, lowers
+from ovgpu.plugins.gpu.structs import struct
 from ovgpu.plugins.gpu.variants import variant
 
 BATCH_RANK = 6
@@ -115,8 +117,7 @@ class _Call:
 def _encode(encoder: Encoder, call: _Call) -> None:
     """Launch the kernel that suits the sizes."""
     out, mask = call.parts["out"].tensor, call.parts.get("mask")
-    shape = np.zeros(1, _SHAPE)
-    values = {
+    values: dict[str, Any] = {
         "rows": call.rows,
         "columns": call.columns,
         "head": call.head,
@@ -125,19 +126,16 @@ def _encode(encoder: Encoder, call: _Call) -> None:
         "mask_kind": 0 if mask is None else 1 if mask.tensor.type is Type.boolean else 2,
         "batch": math.prod(call.batch),
         "batch_rank": len(call.batch),
+        "batch_dims": call.batch,
         "scale": call.scale,
+        "mask_column": 0 if mask is None else mask.column,
     }
-    for name, number in values.items():
-        shape[name] = number
-    shape["batch_dims"][0, : len(call.batch)] = call.batch
     for name, part in call.parts.items():
-        shape[f"{name}_batch"][0, : len(call.batch)] = part.batch
-        shape[f"{name}_row"] = part.row
-    if mask is not None:
-        shape["mask_column"] = mask.column
+        values[f"{name}_batch"] = part.batch
+        values[f"{name}_row"] = part.row
     addresses = [call.parts[n].tensor.address for n in ("query", "key", "value")]
     addresses += [mask.tensor.address if mask else 0, call.scale_address, out.address]
-    arguments = [*(np.uint64(a) for a in addresses), shape]
+    arguments = [*(np.uint64(a) for a in addresses), struct(_SHAPE, values)]
     source = variant("attention.cu", out.storage)
     blocks = min(math.prod(call.batch), 65535)
     if call.rows <= FEW_ROWS:

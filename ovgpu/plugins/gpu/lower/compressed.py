@@ -25,6 +25,7 @@ from ovgpu.plugins.gpu.lower.tiles import (
     tile_kernel,
 )
 from ovgpu.plugins.gpu.registry import DeviceTensor, Lowering, lowers
+from ovgpu.plugins.gpu.structs import struct
 from ovgpu.plugins.gpu.variants import knows_activations
 
 #: Memory of a kernel argument ``CompressedShape`` (kernels/compressed_matmul.cu).
@@ -130,10 +131,7 @@ class _Sizes:
             "slices": slices,
             "slice_depth": slice_depth,
         }
-        shape = np.zeros(1, _SHAPE)
-        for name, value in values.items():
-            shape[name] = value
-        return shape
+        return struct(_SHAPE, values)
 
 
 @lowers("CompressedMatMul", accepts=_accepts, scratch=_scratch)

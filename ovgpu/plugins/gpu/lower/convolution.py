@@ -30,6 +30,7 @@ from ovgpu.plugins.gpu.lower.tiles import (
 )
 from ovgpu.plugins.gpu.lower.windows import LARGEST_COUNT, Windows, three
 from ovgpu.plugins.gpu.registry import DeviceTensor, Lowering, lowers
+from ovgpu.plugins.gpu.structs import struct
 from ovgpu.plugins.gpu.variants import variant
 
 #: Channels of a group up to which a tile would be mostly empty.
@@ -219,7 +220,6 @@ def _describe(
     groups, rows, channels = sizes
     counts, kernel = windows.counts, windows.kernel
     depth, itemsize = channels * math.prod(kernel), out.storage.size
-    made = np.zeros(1, _SHAPE)
     values = {
         "images": out.shape[0],
         "groups": groups,
@@ -244,9 +244,7 @@ def _describe(
         "by_tap_plane": divisor(kernel[1] * kernel[2]),
         "by_tap_row": divisor(kernel[2]),
     }
-    for name, value in values.items():
-        made[name] = np.array(value, made.dtype[name].base)
-    return made
+    return struct(_SHAPE, values)
 
 
 def _begin_pads(op: Lowering, kernel: Sequence[int]) -> list[int]:
@@ -280,7 +278,6 @@ def lower_transposed_convolution(encoder: Encoder, op: Lowering) -> None:
     strides = three(filled(op.attributes["strides"], rank, 1), 1)
     dilations = three(filled(op.attributes["dilations"], rank, 1), 1)
     counts = three(out.shape[2:], 1)
-    shape = np.zeros(1, _TRANSPOSED_SHAPE)
     values = {
         "images": out.shape[0],
         "groups": groups,
@@ -294,8 +291,7 @@ def lower_transposed_convolution(encoder: Encoder, op: Lowering) -> None:
         "pad": three(_begin_pads(op, kernel), 0),
         "tap_step": [s // math.gcd(s, d) for s, d in zip(strides, dilations, strict=True)],
     }
-    for name, value in values.items():
-        shape[name] = np.array(value, shape.dtype[name].base)
+    shape = struct(_TRANSPOSED_SHAPE, values)
     places = math.prod(-(-n // s) for n, s in zip(counts, strides, strict=True))
     grid = (
         -(-rows // 64) * -(-(out.shape[0] * places) // 64),

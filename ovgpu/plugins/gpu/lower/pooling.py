@@ -14,6 +14,7 @@ from ovgpu.plugins.gpu.divisor import DIVISOR, divisor
 from ovgpu.plugins.gpu.encoder import Encoder, blocks_for
 from ovgpu.plugins.gpu.lower.windows import LARGEST_COUNT, Windows, three
 from ovgpu.plugins.gpu.registry import Lowering, lowers
+from ovgpu.plugins.gpu.structs import struct
 from ovgpu.plugins.gpu.variants import STORAGE_MACROS, variant
 
 #: Memory of a kernel argument ``PoolingShape`` (kernels/pooling.cu).
@@ -56,7 +57,6 @@ def _accepts_reals(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]
 def _describe(op: Lowering, windows: Windows) -> np.ndarray:
     """Everything but what only positions need."""
     data = op.input(0)
-    made = np.zeros(1, _SHAPE)
     counts = windows.counts
     values = {
         "planes": data.shape[0] * data.shape[1],
@@ -73,9 +73,7 @@ def _describe(op: Lowering, windows: Windows) -> np.ndarray:
         "by_plane": divisor(counts[1] * counts[2]),
         "by_row": divisor(counts[2]),
     }
-    for name, value in values.items():
-        made[name] = np.array(value, made.dtype[name].base)
-    return made
+    return struct(_SHAPE, values)
 
 
 def _grid(shape: np.ndarray) -> tuple[tuple[int, int], int]:

@@ -14,6 +14,7 @@ from ovgpu.plugins.gpu.cublaslt import EPILOGUES, CublasLt, LtProduct, Matrix, R
 from ovgpu.plugins.gpu.encoder import Encoder, blocks_for
 from ovgpu.plugins.gpu.lower.product import Epilogue, Product
 from ovgpu.plugins.gpu.lower.tiles import choose_slices, product_scratch, tile_group, tile_kernel
+from ovgpu.plugins.gpu.structs import struct
 from ovgpu.plugins.gpu.variants import variant
 
 #: Dimensions of batches, after merging, that a kernel walks through.
@@ -61,7 +62,6 @@ def _dense_groups(
 
 
 def _describe(product: Product, group: int, slices: int, slice_depth: int) -> np.ndarray:
-    shape = np.zeros(1, _SHAPE)
     p, itemsize = product, product.storage.size
     values = {
         "m": p.m,
@@ -84,12 +84,11 @@ def _describe(product: Product, group: int, slices: int, slice_depth: int) -> np
         "a_k": p.a_k,
         "b_column": p.b_column,
         "b_k": p.b_k,
+        "batch_dims": p.batch,
+        "a_batch": p.a_batch,
+        "b_batch": p.b_batch,
     }
-    for name, value in values.items():
-        shape[name] = value
-    for name, sizes in (("batch_dims", p.batch), ("a_batch", p.a_batch), ("b_batch", p.b_batch)):
-        shape[name][0, : len(sizes)] = sizes
-    return shape
+    return struct(_SHAPE, values)
 
 
 def _library_product(p: Product) -> LtProduct | None:

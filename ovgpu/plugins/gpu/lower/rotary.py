@@ -13,6 +13,7 @@ from ovgpu.ops.fused import heads_first
 from ovgpu.plugins.gpu.encoder import Encoder, blocks_for
 from ovgpu.plugins.gpu.lower.attention import broadcast_strides
 from ovgpu.plugins.gpu.registry import DeviceTensor, Lowering, lowers
+from ovgpu.plugins.gpu.structs import struct
 from ovgpu.plugins.gpu.variants import variant
 
 #: Tensors of one launch.
@@ -47,7 +48,8 @@ _SHAPE = np.dtype(
     align=True,
 )
 
-_BEHIND = (1 << 31) - 1
+#: A part behind all heads.
+_NO_PART = (0, 0, (1 << 31) - 1, 0, *[0] * 6)
 
 
 def _accepts(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> bool:
@@ -93,31 +95,26 @@ def lower_rotary_embedding(encoder: Encoder, op: Lowering) -> None:
     if not any(out.size for out in op.outputs):
         return
     batch, heads, length, size = heads_first(first.shape, layouts[1])
-    shape = np.zeros(1, _SHAPE)
     angles = broadcast_strides(cosine.shape, (batch, heads, length, size))[:3]
     numbers = [*angles, cosine.address // first.storage.size, sine.address // first.storage.size]
     total = 0
+    rows = []
     parts = zip(data, op.outputs, layouts[::2], layouts[1::2], op.attributes["turned"], strict=True)
-    shape["parts"]["first"] = _BEHIND
-    for part, (x, out, given, wanted, turned) in zip(shape["parts"][0], parts, strict=False):
+    for x, out, given, wanted, turned in parts:
         sizes = heads_first(x.shape, given)
         steps = [s if n > 1 else 0 for s, n in zip(heads_first(x.steps, given), sizes)][:3]
         results = heads_first(out.steps, wanted)[:3]
-        values = {"x": x.address, "out": out.address, "first": total, "turned": turned}
-        values |= {f"x_{axis}": s for axis, s in zip(_AXES, steps)}
-        values |= {f"out_{axis}": s for axis, s in zip(_AXES, results)}
-        for name, value in values.items():
-            part[name] = value
+        rows.append((x.address, out.address, total, turned, *steps, *results))
         numbers += [*steps, *results, *(t.address // first.storage.size for t in (x, out))]
         total += heads_first(out.shape, wanted)[1]
     vector = (size // 2) % 4 == 0 and all(n % 4 == 0 for n in numbers)
     count = batch * total * length * (size // 2) // (4 if vector else 1)
     if not count:
         return
-    whole = {"heads": total, "length": length, "half": size // 2, "count": count}
+    rows += [_NO_PART] * (MOST_PARTS - len(rows))
+    whole = {"heads": total, "length": length, "half": size // 2, "count": count, "parts": rows}
     whole |= {f"angle_{axis}": s for axis, s in zip(_AXES, angles)}
-    for name, value in whole.items():
-        shape[name] = value
+    shape = struct(_SHAPE, whole)
     function = "rotary_four" if vector else "rotary_single"
     arguments = [np.uint64(cosine.address), np.uint64(sine.address), shape]
     source = variant("rotary.cu", first.storage)
