@@ -56,6 +56,7 @@ FAMILIES = (
     "shape",
     "slicing",
     "blocks",
+    "gather",
     "gather_scatter",
     "attention",
     "recurrent",
