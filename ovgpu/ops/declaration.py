@@ -68,6 +68,7 @@ FAMILIES = (
     "color",
     "detection",
     "nms",
+    "multiclass_nms",
     "proposal",
     "detectron",
     "quantization",
