@@ -55,6 +55,7 @@ FAMILIES = (
     "movement",
     "shape",
     "slicing",
+    "padding",
     "blocks",
     "gather",
     "gather_scatter",

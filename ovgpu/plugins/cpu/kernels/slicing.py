@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ovgpu.ops.slicing import pad_array, slice_index, strided_slice_index
+from ovgpu.ops.padding import pad_array
+from ovgpu.ops.slicing import slice_index, strided_slice_index
 from ovgpu.plugins.cpu.registry import kernel, view
 
 
