@@ -53,6 +53,7 @@ FAMILIES = (
     "pooling",
     "normalization",
     "movement",
+    "concat_split",
     "shape",
     "slicing",
     "padding",

@@ -11,10 +11,10 @@ from ovgpu.graph.dimension import Dimension
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.partial_shape import PartialShape, broadcast_numpy
 from ovgpu.graph.value import Value
+from ovgpu.ops.concat_split import concat
 from ovgpu.ops.convolution import convolution, group_convolution
 from ovgpu.ops.declaration import OpDeclaration, check, op
 from ovgpu.ops.matmul import matmul
-from ovgpu.ops.movement import concat
 from ovgpu.ops.window import AutoPad
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ovgpu.ops.movement import broadcast_array, reversed_axes, split_lengths
+from ovgpu.ops.concat_split import split_lengths
+from ovgpu.ops.movement import broadcast_array, reversed_axes
 from ovgpu.plugins.cpu.registry import kernel, view
 
 Arrays = tuple[np.ndarray, ...]

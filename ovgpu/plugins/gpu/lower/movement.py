@@ -11,7 +11,8 @@ import numpy as np
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
-from ovgpu.ops.movement import broadcast_array, reversed_axes, split_lengths
+from ovgpu.ops.concat_split import split_lengths
+from ovgpu.ops.movement import broadcast_array, reversed_axes
 from ovgpu.plugins.gpu.divisor import DIVISOR, divisor
 from ovgpu.plugins.gpu.encoder import THREADS, Encoder, blocks_for
 from ovgpu.plugins.gpu.lower.common import (
