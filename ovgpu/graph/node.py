@@ -448,7 +448,7 @@ def make_node(
 
     Raises RuntimeError for an unknown operation, wrong inputs or attributes.
     """
-    from ovgpu.ops.declaration import registry
+    from ovgpu.ops.registry import registry
 
     declaration = registry.find(name, opset)
     if declaration is None:

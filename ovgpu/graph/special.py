@@ -16,7 +16,8 @@ from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.port import ConstOutput, DescriptorTensor, Output
 from ovgpu.graph.shape import Shape, Strides
 from ovgpu.graph.value import Value
-from ovgpu.ops.declaration import OpDeclaration, registry
+from ovgpu.ops.declaration import OpDeclaration
+from ovgpu.ops.registry import registry
 
 if TYPE_CHECKING:
     from ovgpu.graph.tensor import Tensor

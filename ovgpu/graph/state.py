@@ -9,7 +9,8 @@ from ovgpu.graph.node import Node
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.port import Output
 from ovgpu.graph.variable import Variable, VariableInfo
-from ovgpu.ops.declaration import OpDeclaration, registry
+from ovgpu.ops.declaration import OpDeclaration
+from ovgpu.ops.registry import registry
 
 
 class _StateNode(Node):

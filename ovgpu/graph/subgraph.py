@@ -19,7 +19,8 @@ from ovgpu.graph.subgraph_descriptions import (
     SliceInputDescription,
 )
 from ovgpu.graph.value import Value
-from ovgpu.ops.declaration import OpDeclaration, OpError, registry
+from ovgpu.ops.declaration import OpDeclaration, OpError
+from ovgpu.ops.registry import registry
 
 if TYPE_CHECKING:
     from ovgpu.ops.control_flow import BodyInference

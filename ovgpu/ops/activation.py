@@ -12,9 +12,10 @@ from ovgpu.graph.node import Node
 from ovgpu.graph.special import Constant
 from ovgpu.graph.value import Value
 from ovgpu.ops.broadcasting import check_real, single_rule
-from ovgpu.ops.declaration import check, op, registry
+from ovgpu.ops.declaration import check, op
 from ovgpu.ops.elementwise import declare_unary
 from ovgpu.ops.factory import as_output, custom_factory
+from ovgpu.ops.registry import registry
 
 Approximation = Literal["ERF", "TANH"]
 

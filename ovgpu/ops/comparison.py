@@ -20,8 +20,9 @@ from ovgpu.ops.broadcasting import (
     same_types,
     single_rule,
 )
-from ovgpu.ops.declaration import check, op, registry
+from ovgpu.ops.declaration import check, op
 from ovgpu.ops.factory import as_output, build_factory, custom_factory
+from ovgpu.ops.registry import registry
 
 _FALSE, _TRUE, _EITHER = Interval(0, 0), Interval(1, 1), Interval(0, 1)
 

@@ -23,8 +23,9 @@ from ovgpu.ops.broadcasting import (
     same_types,
     single_rule,
 )
-from ovgpu.ops.declaration import check, op, registry
+from ovgpu.ops.declaration import check, op
 from ovgpu.ops.factory import build_factory, custom_factory
+from ovgpu.ops.registry import registry
 from ovgpu.ops.value_rules import MAX_INTERVALS, ArrayFunction, arrays_of
 
 RoundMode = Literal["half_to_even", "half_away_from_zero"]

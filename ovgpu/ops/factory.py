@@ -16,7 +16,8 @@ from ovgpu.graph.element_type import Type
 from ovgpu.graph.node import Node, make_node
 from ovgpu.graph.port import ConstOutput, Output
 from ovgpu.graph.special import Constant
-from ovgpu.ops.declaration import OpDeclaration, registry
+from ovgpu.ops.declaration import OpDeclaration
+from ovgpu.ops.registry import registry
 
 Factory = Callable[..., Node]
 

@@ -10,8 +10,9 @@ from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.state import Assign, ReadValue
 from ovgpu.graph.value import Value
 from ovgpu.graph.variable import Variable, VariableInfo
-from ovgpu.ops.declaration import check, op, registry
+from ovgpu.ops.declaration import check, op
 from ovgpu.ops.factory import as_output, custom_factory
+from ovgpu.ops.registry import registry
 
 
 @op("ReadValue", "3", factory="read_value(init_value, variable_id)", node_class=ReadValue)

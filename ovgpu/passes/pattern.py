@@ -11,7 +11,8 @@ from ovgpu.graph.node import Node
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.port import Output
 from ovgpu.graph.value import Value
-from ovgpu.ops.declaration import OpDeclaration, registry
+from ovgpu.ops.declaration import OpDeclaration
+from ovgpu.ops.registry import registry
 from ovgpu.passes.predicates import Predicate
 
 

@@ -41,7 +41,7 @@ class NodeFactory:
 
         Raises RuntimeError for an unknown operation and for wrong inputs or attributes.
         """
-        from ovgpu.ops.declaration import registry
+        from ovgpu.ops.registry import registry
 
         declaration = registry.find(op_type_name, self._opset)
         if declaration is None:

@@ -21,7 +21,8 @@ from ovgpu.graph.port import DescriptorTensor, Output
 from ovgpu.graph.special import Parameter, Result
 from ovgpu.graph.state import Assign, ReadValue
 from ovgpu.graph.variable import Variable, VariableInfo
-from ovgpu.ops.declaration import OpDeclaration, registry
+from ovgpu.ops.declaration import OpDeclaration
+from ovgpu.ops.registry import registry
 
 #: Operation sets that files may name.
 _LAST_OPSET = 17

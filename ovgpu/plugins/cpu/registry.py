@@ -30,7 +30,7 @@ import numpy as np
 
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.value import Value
-from ovgpu.ops.declaration import FAMILIES
+from ovgpu.ops.registry import FAMILIES
 
 if TYPE_CHECKING:
     from ovgpu.graph.node import Node
