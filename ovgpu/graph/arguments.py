@@ -61,3 +61,20 @@ def as_uint64(value: Any) -> int | None:
         except TypeError:
             return None
     return value if 0 <= value <= UINT64_MAX else None
+
+
+def checked_index(index: int, size: int, function: str) -> int:
+    """The index that a node's method `input` or `output` was given.
+
+    Raises TypeError for what is no index and RuntimeError for one from `size` on.
+    """
+    if type(index) is int and 0 <= index < size:
+        return index
+    position = as_int64(index)
+    if position is None or position < 0:
+        raise incompatible_arguments(
+            function, [f"(self: ovgpu.Node, {function}_index: int)"], (index,)
+        )
+    if position >= size:
+        raise RuntimeError("node index is out of range")
+    return position

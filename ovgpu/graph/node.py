@@ -12,11 +12,10 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
 from ovgpu.graph.any import OVAny, RTMap
-from ovgpu.graph.arguments import as_int64, incompatible_arguments
+from ovgpu.graph.arguments import checked_index, incompatible_arguments
 from ovgpu.graph.element_type import Type
+from ovgpu.graph.operators import Operators
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.port import DescriptorTensor, Input, Output
 from ovgpu.graph.shape import Shape
@@ -59,7 +58,7 @@ def public_attribute(value: Any) -> Any:
     return value
 
 
-class Node:
+class Node(Operators):
     """One operation of a model. Built by the factories of ``ovgpu.opsetN`` or by :func:`make_node`.
 
     Args:
@@ -229,7 +228,7 @@ class Node:
         return len(self._input_slots)
 
     def _checked_input(self, index: int) -> _InputSlot:
-        return self._input_slots[_checked_index(index, len(self._input_slots), "input")]
+        return self._input_slots[checked_index(index, len(self._input_slots), "input")]
 
     def input(self, input_index: int) -> Input:
         self._checked_input(input_index)
@@ -287,10 +286,10 @@ class Node:
     def _checked_output(self, index: int) -> DescriptorTensor:
         if type(index) is int and index >= len(self._outputs):
             raise RuntimeError(f"index '{index}' out of range")
-        return self._outputs[_checked_index(index, len(self._outputs), "output")]
+        return self._outputs[checked_index(index, len(self._outputs), "output")]
 
     def output(self, output_index: int) -> Output:
-        return Output(self, _checked_index(output_index, len(self._outputs), "output"))
+        return Output(self, checked_index(output_index, len(self._outputs), "output"))
 
     def outputs(self) -> list[Output]:
         return [Output(self, i) for i in range(len(self._outputs))]
@@ -369,76 +368,6 @@ class Node:
     def __repr__(self) -> str:
         shapes = ", ".join(f"({d.value.shape})".strip("()") for d in self._outputs)
         return f"<{self.get_type_name()}: '{self.get_friendly_name()}' ({shapes})>"
-
-    # ---- arithmetic -------------------------------------------------------------------------------------------------
-    def _binary(self, name: str, left: Any, right: Any) -> Any:
-        if left is None or right is None:
-            return NotImplemented
-        from ovgpu.ops.factory import as_output
-
-        return make_node(name, [as_output(left), as_output(right)])
-
-    def __add__(self, right: Any) -> Any:
-        return self._binary("Add", self, _python_operand(right))
-
-    def __radd__(self, left: Any) -> Any:
-        return self._binary("Add", _python_operand(left), self)
-
-    def __sub__(self, right: Any) -> Any:
-        return self._binary("Subtract", self, _python_operand(right))
-
-    def __rsub__(self, left: Any) -> Any:
-        return self._binary("Subtract", _python_operand(left), self)
-
-    def __mul__(self, right: Any) -> Any:
-        return self._binary("Multiply", self, _python_operand(right))
-
-    def __rmul__(self, left: Any) -> Any:
-        return self._binary("Multiply", _python_operand(left), self)
-
-    def __truediv__(self, right: Any) -> Any:
-        return self._binary("Divide", self, _python_operand(right))
-
-    def __rtruediv__(self, left: Any) -> Any:
-        return self._binary("Divide", _python_operand(left), self)
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
-        names = {
-            "add": "Add",
-            "subtract": "Subtract",
-            "multiply": "Multiply",
-            "divide": "Divide",
-            "true_divide": "Divide",
-        }
-        if method != "__call__" or ufunc.__name__ not in names or len(args) != 2 or kwargs:
-            raise TypeError("Unsupported __array_ufunc__ operation between Node and np.array.")
-        left, right = (a if isinstance(a, Node) else np.asarray(a) for a in args)
-        return self._binary(names[ufunc.__name__], left, right)
-
-
-def _checked_index(index: int, size: int, function: str) -> int:
-    if type(index) is int and 0 <= index < size:
-        return index
-    position = as_int64(index)
-    if position is None or position < 0:
-        raise incompatible_arguments(
-            function, [f"(self: ovgpu.Node, {function}_index: int)"], (index,)
-        )
-    if position >= size:
-        raise RuntimeError("node index is out of range")
-    return position
-
-
-def _python_operand(value: Any) -> Any:
-    """Operand of a Python operator, None for what is none.
-
-    Scalars become i64 constants and Python's floats f64, as in OpenVINO (where numpy's other floats are cut to i64).
-    """
-    if isinstance(value, float):
-        return np.array(value, dtype=np.float64)
-    if isinstance(value, (int, np.generic)):
-        return np.array(int(value), dtype=np.int64)
-    return value if isinstance(value, (Node, Output, np.ndarray)) else None
 
 
 def make_node(
