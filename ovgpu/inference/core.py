@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from ovgpu.graph.arguments import incompatible_arguments
 from ovgpu.graph.model import Model
 from ovgpu.graph.tensor import Tensor
+from ovgpu.inference.compile_options import CompileOptions, compile_options
 from ovgpu.inference.compiled_model import CompiledModel
-from ovgpu.plugins.device_name import VIRTUAL, DeviceName
+from ovgpu.plugins.device_name import DeviceName
 from ovgpu.plugins.model_cache import ModelCache
 from ovgpu.plugins.plugin import Plugin
 from ovgpu.plugins.properties import plain_config
@@ -27,17 +28,6 @@ _GLOBAL_DEFAULTS: dict[str, Any] = {
     "CACHE_DIR": "",
     "ENABLE_MMAP": True,
     "FORCE_TBB_TERMINATE": False,
-}
-#: Keys that a compilation takes besides the device's own properties.
-_COMPILE_KEYS = {
-    "ALLOW_AUTO_BATCHING",
-    "AUTO_BATCH_TIMEOUT",
-    "CACHE_DIR",
-    "CACHE_ENCRYPTION_CALLBACKS",
-    "CACHE_MODE",
-    "DEVICE_PROPERTIES",
-    "ENABLE_MMAP",
-    "FORCE_TBB_TERMINATE",
 }
 _SET_PROPERTY = [
     "(self: ovgpu.Core, properties: collections.abc.Mapping[str, object]) -> None",
@@ -134,7 +124,7 @@ class Core:
 
     def _compile_options(
         self, plugin: Plugin, device: DeviceName, config: Mapping[str, Any] | None
-    ) -> _CompileOptions:
+    ) -> CompileOptions:
         if config is not None and not isinstance(config, Mapping):
             raise incompatible_arguments(
                 "compile_model",
@@ -143,26 +133,7 @@ class Core:
                 ],
                 (self, config),
             )
-        given = plain_config(config or {})
-        merged = dict(self._globals)
-        for key in _COMPILE_KEYS & set(given):
-            if key not in plugin.properties:
-                merged[key] = given.pop(key)
-            elif key in merged:
-                merged[key] = given[key]
-        if plugin.properties.is_set("CACHE_DIR") and "CACHE_DIR" not in given:
-            merged["CACHE_DIR"] = plugin.properties.get("CACHE_DIR")
-        if device.plugin in VIRTUAL:
-            # Virtual devices sort out what is theirs, and cache what the devices behind them compile.
-            return _CompileOptions(merged | device.config | given, merged, can_cache=False)
-        per_device = plain_config(merged.pop("DEVICE_PROPERTIES", None) or {})
-        given |= plain_config(per_device.get(plugin.name, {}))
-        return _CompileOptions(
-            plugin.properties.resolve(device.config | given),
-            merged,
-            can_cache=True,
-            given=plugin.properties.parse(device.config | given),
-        )
+        return compile_options(plugin, device, plain_config(config or {}), self._globals)
 
     def import_model(
         self,
@@ -375,25 +346,6 @@ class Core:
 
     def __repr__(self) -> str:
         return f"<Core: available plugins[{', '.join(self.available_devices)}]>"
-
-
-class _CompileOptions:
-    """The configuration of one compilation: for the device, and for the steps before it."""
-
-    __slots__ = ("can_cache", "device", "given", "globals")
-
-    def __init__(
-        self,
-        device: dict[str, Any],
-        globals: dict[str, Any],
-        can_cache: bool,
-        given: dict[str, Any] | None = None,
-    ) -> None:
-        self.device = device
-        #: Without what comes from the device's settings: an imported model keeps those that it was compiled with.
-        self.given = device if given is None else given
-        self.globals = globals
-        self.can_cache = can_cache
 
 
 _GET_PROPERTY = [
