@@ -35,7 +35,7 @@ def convolution_bias_activation(
 ) -> Value | tuple[Value, ...]:
     """activation(Convolution-1(data, filters) + bias + residual); a residual has the result's shape.
 
-    Activations: :mod:`ovgpu.plugins.cpu.kernels.fused`.
+    Activations: :mod:`ovgpu.plugins.cpu.kernels.epilogue`.
     """
     return convolution(
         data,

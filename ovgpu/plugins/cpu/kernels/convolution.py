@@ -16,6 +16,7 @@ from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
 from ovgpu.passes.graph_editing import feeds_quantization
 from ovgpu.plugins.cpu.kernels import winograd
+from ovgpu.plugins.cpu.kernels.epilogue import Activation, make_epilogue
 from ovgpu.plugins.cpu.kernels.ordered_product import ordered_matmul
 from ovgpu.plugins.cpu.kernels.windows import (
     Carver,
@@ -36,24 +37,9 @@ IM2COL_BYTES = 8 << 20
 #: Bytes of one block of depthwise results, so that nine passes over it stay in the second-level cache.
 DEPTHWISE_BYTES = 192 << 10
 
-Activation = Callable[[np.ndarray], None]
 Weights = Callable[[], np.ndarray]
 #: ``product(a, b, out=...)``: how matrices are multiplied.
 Product = Callable[..., object]
-
-
-def make_epilogue(bias: np.ndarray | None, activation: Activation | None) -> Epilogue | None:
-    """What to do with a block ``(..., channels)`` of results, in place; None for nothing."""
-    if bias is None:
-        return activation
-    if activation is None:
-        return lambda block: np.add(block, bias, block)
-
-    def finish(block: np.ndarray) -> None:
-        np.add(block, bias, block)
-        activation(block)
-
-    return finish
 
 
 def _group_count(

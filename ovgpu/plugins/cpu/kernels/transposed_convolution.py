@@ -11,7 +11,7 @@ import numpy as np
 from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
 from ovgpu.ops.window import extent, filled
-from ovgpu.plugins.cpu.kernels.convolution import Activation, make_epilogue
+from ovgpu.plugins.cpu.kernels.epilogue import Activation, make_epilogue
 from ovgpu.plugins.cpu.kernels.windows import Carver, aligned, channels_last, nothing
 from ovgpu.plugins.cpu.registry import Call, Step, binder
 
