@@ -45,6 +45,7 @@ _TRANSLATORS = (
     "control_flow",
     "movement",
     "network",
+    "normalization",
     "quantization",
     "recurrent",
     "reduction",
