@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ovgpu.frontends.onnx.graph_translation import GraphTranslator
 from ovgpu.frontends.onnx.translation import OnnxOp, constant, known, make, translates
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.model import Model
@@ -16,8 +17,6 @@ from ovgpu.graph.special import Parameter, Result
 if TYPE_CHECKING:
     from onnx import GraphProto
 
-    from ovgpu.frontends.onnx.reader import GraphTranslator
-
 
 #: What a body's input holds where the body does not say it.
 Hints = list[tuple[Type, PartialShape]]
@@ -26,8 +25,6 @@ Hints = list[tuple[Type, PartialShape]]
 def _body(
     op: OnnxOp, graph: GraphProto, hints: Hints | None = None
 ) -> tuple[GraphTranslator, list[Result]]:
-    from ovgpu.frontends.onnx.reader import GraphTranslator
-
     outer = op.graph
     named = dict(zip((info.name for info in graph.input), hints or ()))
     translator = GraphTranslator(

@@ -15,7 +15,7 @@ from ovgpu.graph.port import Output
 if TYPE_CHECKING:
     from onnx import AttributeProto, FunctionProto, NodeProto, TypeProto
 
-    from ovgpu.frontends.onnx.reader import GraphTranslator
+    from ovgpu.frontends.onnx.graph_translation import GraphTranslator
 
 #: How deep functions may call each other; ONNX forbids recursion, a broken file does not know.
 MAX_DEPTH = 64

@@ -25,7 +25,7 @@ from ovgpu.ops.factory import opset_factory
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto, TensorProto
 
-    from ovgpu.frontends.onnx.reader import GraphTranslator
+    from ovgpu.frontends.onnx.graph_translation import GraphTranslator
 
 #: The opset whose operations translators make.
 OPSET = 16
