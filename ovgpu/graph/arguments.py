@@ -63,6 +63,17 @@ def as_uint64(value: Any) -> int | None:
     return value if 0 <= value <= UINT64_MAX else None
 
 
+def dims_of(shape: Any) -> tuple[int, ...] | None:
+    """A Shape, list, tuple or array of non-negative integers as a tuple of ints; None for anything else."""
+    if isinstance(shape, str | bytes) or not isinstance(shape, Iterable):
+        return None
+    try:
+        dims = tuple(operator.index(d) for d in shape)
+    except (TypeError, RuntimeError):
+        return None
+    return dims if all(d >= 0 for d in dims) else None
+
+
 def checked_index(index: int, size: int, function: str) -> int:
     """The index that a node's method `input` or `output` was given.
 

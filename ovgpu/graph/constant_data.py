@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ovgpu.graph import string_data
-from ovgpu.graph.arguments import incompatible_arguments
+from ovgpu.graph.arguments import dims_of, incompatible_arguments
 from ovgpu.graph.element_conversion import NF4_NUMBERS, convert_elements
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.packing import pack_codes
 from ovgpu.graph.shape import Shape
-from ovgpu.graph.tensor import Tensor, dims_of
+from ovgpu.graph.tensor import Tensor
 
 if TYPE_CHECKING:
     from ovgpu.graph.special import Constant

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ovgpu.graph import string_data
-from ovgpu.graph.arguments import incompatible_arguments
+from ovgpu.graph.arguments import dims_of, incompatible_arguments
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.packing import pack_codes, sign_extend, unpack_codes
 from ovgpu.graph.shape import Shape, Strides
@@ -397,14 +396,3 @@ def _as_dims(tensor: Tensor, shape: Any) -> Dims:
     if dims is None:
         raise incompatible_arguments("set_shape", _SET_SHAPE, (tensor, shape))
     return dims
-
-
-def dims_of(shape: Any) -> Dims | None:
-    """A Shape, list, tuple or array of non-negative integers as a tuple of ints; None for anything else."""
-    if isinstance(shape, str | bytes) or not isinstance(shape, Iterable):
-        return None
-    try:
-        dims = tuple(operator.index(d) for d in shape)
-    except (TypeError, RuntimeError):
-        return None
-    return dims if all(d >= 0 for d in dims) else None

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from ovgpu.graph import string_data
-from ovgpu.graph.arguments import incompatible_arguments
+from ovgpu.graph.arguments import dims_of, incompatible_arguments
 from ovgpu.graph.element_type import Type
-from ovgpu.graph.tensor import Array, Dims, Tensor, dims_of
+from ovgpu.graph.tensor import Array, Dims, Tensor
 
 _OVERLOADS = [
     "ovgpu.Tensor(array: numpy.ndarray, shared_memory: bool = False)",
