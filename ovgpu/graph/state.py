@@ -33,7 +33,8 @@ class _StateNode(Node):
         attributes: dict[str, Any] | None = None,
     ) -> None:
         info = VariableInfo(variable_id=str((attributes or {}).get("variable_id", "")))
-        if attributes and "variable_shape" in attributes:
+        # Where one is missing the declaration says so below.
+        if attributes and {"variable_shape", "variable_type"} <= attributes.keys():
             info.data_shape = PartialShape(attributes["variable_shape"])
             info.data_type = declaration.attributes["variable_type"].convert(
                 declaration.name, attributes["variable_type"]

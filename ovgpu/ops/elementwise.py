@@ -303,7 +303,10 @@ def _select_values(
         # A size of the condition that is not known is that of an alternative: the result's is known.
         sizes = [d.get_length() if d.is_static else 1 for d in condition.dims]
         if max(math.prod(sizes), a.size, b.size) > MAX_INTERVALS:
-            return None
+            # Too many intervals; what is the same in both alternatives is known all the same.
+            if a.dtype == object or b.dtype == object or not np.all(a == b):
+                return None
+            return np.where(np.ones(sizes, bool), a, b)
         chosen = np.full(sizes, Interval(0, 1), dtype=object)
     if chosen.dtype != object:
         return np.where(chosen, a, b)

@@ -168,6 +168,9 @@ BODY_CHANGES = {
     "no condition": ("loop", ' purpose="execution_condition"', "", "Loop_"),
     "no else": ("condition", "<else_body>", "<other>", None),
     "no internal layer": ("condition", ' internal_layer_id="0"', "", "If_"),
+    "variable without a type": ("stateful", ' variable_type="f32"', "", "ReadValue_.*variable_type"),
+    "variable of a type that is none": ("stateful", 'variable_type="f32"', 'variable_type="q9"', "ReadValue_.*q9"),
+    "variable of a shape that is none": ("stateful", 'variable_shape="?,2"', 'variable_shape="?,x"', "ReadValue_"),
     "result of the wrong type": ("condition", 'type="Sigmoid"', 'type="IsNaN"', "If_"),
 }  # fmt: skip
 
