@@ -11,6 +11,7 @@ struct AttentionShape {
   int batch, batch_rank;
   int batch_dims[LARGEST_BATCH_RANK];
   float scale;  // when there is no tensor with it
+  int slices, slice_columns;  // parts of the keys that different blocks look at, and keys of one of them
   int unused;
   // Strides in elements; those of a row's elements are 1.
   long long query_row, key_row, value_row, out_row, mask_row, mask_column;
@@ -179,15 +180,173 @@ ATTENTION_TILES(64, 64, 3, 256)
 ATTENTION_TILES(128, 32, 4, 128)
 ATTENTION_TILES(256, 16, 2, 128)
 
-// Few queries (decoding): a block of 8 warps per query, each warp takes four keys at a time, a lane every 32nd element.
+// ---- few queries: decoding -------------------------------------------------------------------------------------------------
+// What a block has summed over its keys: weighted values relative to exp(maximum), and the sum of their weights.
+struct RowSums {
+  float maximum, total, sum;
+};
+
+// Adds up what groups of threads have summed; `sums` [group][width]. For the element of the value that a thread stands for.
+template <int GROUPS, int WIDTH>
+__device__ __forceinline__ RowSums joined(const float* maxima, const float* totals, const float (*sums)[WIDTH], int element) {
+  RowSums all = {maxima[0], 0.f, 0.f};
+  for (int g = 1; g < GROUPS; g++) all.maximum = fmaxf(all.maximum, maxima[g]);
+  for (int g = 0; g < GROUPS; g++) {
+    const float part = weight_of(maxima[g], all.maximum);
+    all.total += totals[g] * part;
+    all.sum += sums[g][element] * part;
+  }
+  return all;
+}
+
+// Many keys and few queries: slices of the keys go to different blocks, the last of them adds up what all have left in memory (as in
+// slices.cuh). Returns whether this one does. `partials` [item][slice][value_head + 2], `tickets` [item].
+__device__ __forceinline__ bool gathered(RowSums& mine, float* partials, unsigned* tickets, int item, const AttentionShape& s) {
+  if (s.slices == 1) return true;
+  const int width = s.value_head + 2, slice = blockIdx.z;
+  float* first = partials + static_cast<long long>(item) * s.slices * width;
+  float* own = first + slice * width;
+  if (threadIdx.x < s.value_head) own[threadIdx.x] = mine.sum;
+  if (threadIdx.x == 0) {
+    own[s.value_head] = mine.maximum;
+    own[s.value_head + 1] = mine.total;
+  }
+  __syncthreads();
+  bool last = false;
+  if (threadIdx.x == 0) {
+    __threadfence();
+    last = atomicInc(tickets + item, s.slices - 1) == s.slices - 1;
+    __threadfence();
+  }
+  if (!__syncthreads_or(last)) return false;
+  if (threadIdx.x >= s.value_head) return true;
+  mine.maximum = __ldcg(first + s.value_head);
+  for (int i = 1; i < s.slices; i++) mine.maximum = fmaxf(mine.maximum, __ldcg(first + i * width + s.value_head));
+  mine.total = mine.sum = 0.f;
+  for (int i = 0; i < s.slices; i++) {
+    const float* other = first + i * width;
+    const float part = weight_of(__ldcg(other + s.value_head), mine.maximum);
+    mine.total += __ldcg(other + s.value_head + 1) * part;
+    mine.sum += __ldcg(other + threadIdx.x) * part;
+  }
+  return true;
+}
+
+// LANES neighbouring threads share a key, of which each takes 16 bytes; a block walks through 256 / LANES keys at a time, in four
+// steps whose loads are on their way at once.
+template <int LANES>
+__device__ __forceinline__ void attention_rows(const Element* query, const Element* key, const Element* value, const void* mask,
+                                               const Element* scale, Element* out, float* partials, unsigned* tickets,
+                                               const AttentionShape& s) {
+  constexpr int V = PER_16_BYTES, PARTS = LANES == 32 && V == 4 ? 2 : 1;  // heads of up to 256 elements
+  constexpr int GROUPS = 256 / LANES, WIDTH = LANES * V * PARTS, AT_ONCE = 4;
+  __shared__ float maxima[GROUPS], totals[GROUPS], group_sums[GROUPS][WIDTH];
+  const int lane = threadIdx.x % LANES, group = threadIdx.x / LANES, row = blockIdx.x;
+  const float hidden = __int_as_float(0xff800000), factor = scale ? widen(*scale) : s.scale;
+  const int start = blockIdx.z * s.slice_columns;
+  const int end = min(s.causal ? min(s.columns, row + 1) : s.columns, start + s.slice_columns);
+  for (int index = blockIdx.y; index < s.batch; index += gridDim.y) {
+    const AttentionBatch b(query, key, value, mask, out, s, index);
+    float q[PARTS][V], sums[PARTS][V] = {}, maximum = hidden, total = 0.f;
+#pragma unroll
+    for (int p = 0; p < PARTS; p++)
+#pragma unroll
+      for (int e = 0; e < V; e++) {
+        const int at = (p * LANES + lane) * V + e;
+        q[p][e] = at < s.head ? widen(b.query[row * s.query_row + at]) * factor : 0.f;
+      }
+    for (int first = start; first < end; first += GROUPS * AT_ONCE) {  // the same steps for all threads
+      float scores[AT_ONCE], part[AT_ONCE][PARTS][V];
+#pragma unroll
+      for (int j = 0; j < AT_ONCE; j++) {
+        const int column = first + j * GROUPS + group;
+#pragma unroll
+        for (int p = 0; p < PARTS; p++) {
+          const int at = (p * LANES + lane) * V;
+#pragma unroll
+          for (int e = 0; e < V; e++) part[j][p][e] = 0.f;
+          if (column < end && at < s.head) load_16_bytes(b.key + column * s.key_row + at, part[j][p]);
+        }
+      }
+      float largest = maximum;
+#pragma unroll
+      for (int j = 0; j < AT_ONCE; j++) {
+        float score = 0.f;
+#pragma unroll
+        for (int p = 0; p < PARTS; p++)
+#pragma unroll
+          for (int e = 0; e < V; e++) score += q[p][e] * part[j][p][e];
+#pragma unroll
+        for (int step = LANES / 2; step > 0; step >>= 1) score += __shfl_xor_sync(ALL_LANES, score, step);
+        const int column = first + j * GROUPS + group;
+        scores[j] = column < end ? b.masked(score, row, column) : hidden;
+        largest = fmaxf(largest, scores[j]);
+      }
+#pragma unroll
+      for (int j = 0; j < AT_ONCE; j++) {
+        const int column = first + j * GROUPS + group;
+#pragma unroll
+        for (int p = 0; p < PARTS; p++) {
+          const int at = (p * LANES + lane) * V;
+#pragma unroll
+          for (int e = 0; e < V; e++) part[j][p][e] = 0.f;
+          if (column < end && at < s.value_head) load_16_bytes(b.value + column * s.value_row + at, part[j][p]);
+        }
+      }
+      const float shrink = weight_of(maximum, largest);
+      maximum = largest;
+      total *= shrink;
+#pragma unroll
+      for (int p = 0; p < PARTS; p++)
+#pragma unroll
+        for (int e = 0; e < V; e++) sums[p][e] *= shrink;
+#pragma unroll
+      for (int j = 0; j < AT_ONCE; j++) {
+        const float weight = weight_of(scores[j], largest);
+        total += weight;
+#pragma unroll
+        for (int p = 0; p < PARTS; p++)
+#pragma unroll
+          for (int e = 0; e < V; e++) sums[p][e] += weight * part[j][p][e];
+      }
+    }
+    if (lane == 0) {
+      maxima[group] = maximum;
+      totals[group] = total;
+    }
+#pragma unroll
+    for (int p = 0; p < PARTS; p++)
+#pragma unroll
+      for (int e = 0; e < V; e++) group_sums[group][(p * LANES + lane) * V + e] = sums[p][e];
+    __syncthreads();
+    RowSums mine = joined<GROUPS, WIDTH>(maxima, totals, group_sums, min(threadIdx.x, WIDTH - 1));
+    if (gathered(mine, partials, tickets, row + s.rows * index, s) && threadIdx.x < s.value_head)
+      b.out[row * s.out_row + threadIdx.x] = narrow(mine.sum / mine.total);
+    __syncthreads();
+  }
+}
+
+// grid (queries, batch, slices of the keys).
+#define ATTENTION_ROWS(LANES)                                                                                                \
+  extern "C" __global__ void __launch_bounds__(256)                                                                          \
+      attention_rows_##LANES(const Element* query, const Element* key, const Element* value, const void* mask,              \
+                             const Element* scale, Element* out, float* partials, unsigned* tickets, AttentionShape s) {    \
+    attention_rows<LANES>(query, key, value, mask, scale, out, partials, tickets, s);                                       \
+  }
+ATTENTION_ROWS(8)
+ATTENTION_ROWS(16)
+ATTENTION_ROWS(32)
+
+// The same where rows are not aligned: a block of 8 warps per query, a warp takes four keys at a time, a lane every 32nd element.
 extern "C" __global__ void __launch_bounds__(256)
-    attention_rows(const Element* query, const Element* key, const Element* value, const void* mask, const Element* scale,
-                   Element* out, AttentionShape s) {
+    attention_rows_single(const Element* query, const Element* key, const Element* value, const void* mask, const Element* scale,
+                          Element* out, float* partials, unsigned* tickets, AttentionShape s) {
   constexpr int WARPS = 8, PARTS = 8, AT_ONCE = 4;  // heads of up to 256 elements
   __shared__ float warp_maximum[WARPS], warp_total[WARPS], warp_sums[WARPS][32 * PARTS];
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, row = blockIdx.x;
   const float factor = scale ? widen(*scale) : s.scale;
-  const int end = s.causal ? min(s.columns, row + 1) : s.columns;
+  const int start = blockIdx.z * s.slice_columns;
+  const int end = min(s.causal ? min(s.columns, row + 1) : s.columns, start + s.slice_columns);
   for (int index = blockIdx.y; index < s.batch; index += gridDim.y) {
     const AttentionBatch b(query, key, value, mask, out, s, index);
     float q[PARTS], sums[PARTS] = {}, maximum = __int_as_float(0xff800000), total = 0.f;
@@ -196,7 +355,7 @@ extern "C" __global__ void __launch_bounds__(256)
       const int e = lane + 32 * p;
       q[p] = e < s.head ? widen(b.query[row * s.query_row + e]) * factor : 0.f;
     }
-    for (int first = warp * AT_ONCE; first < end; first += WARPS * AT_ONCE) {
+    for (int first = start + warp * AT_ONCE; first < end; first += WARPS * AT_ONCE) {
       float scores[AT_ONCE] = {};
 #pragma unroll
       for (int p = 0; p < PARTS; p++) {
@@ -210,7 +369,8 @@ extern "C" __global__ void __launch_bounds__(256)
       float largest = maximum;
 #pragma unroll
       for (int j = 0; j < AT_ONCE; j++) {
-        scores[j] = b.masked(warp_sum(scores[j]), row, first + j);
+        const float score = warp_sum(scores[j]);
+        scores[j] = first + j < end ? b.masked(score, row, first + j) : __int_as_float(0xff800000);
         largest = fmaxf(largest, scores[j]);
       }
       const float shrink = weight_of(maximum, largest);
@@ -239,17 +399,9 @@ extern "C" __global__ void __launch_bounds__(256)
 #pragma unroll
     for (int p = 0; p < PARTS; p++) warp_sums[warp][lane + 32 * p] = sums[p];
     __syncthreads();
-    float largest = warp_maximum[0];
-    for (int w = 1; w < WARPS; w++) largest = fmaxf(largest, warp_maximum[w]);
-    if (threadIdx.x < s.value_head) {
-      float sum = 0.f, all = 0.f;
-      for (int w = 0; w < WARPS; w++) {
-        const float part = weight_of(warp_maximum[w], largest);
-        sum += warp_sums[w][threadIdx.x] * part;
-        all += warp_total[w] * part;
-      }
-      b.out[row * s.out_row + threadIdx.x] = narrow(sum / all);
-    }
+    RowSums mine = joined<WARPS, 32 * PARTS>(warp_maximum, warp_total, warp_sums, threadIdx.x);
+    if (gathered(mine, partials, tickets, row + s.rows * index, s) && threadIdx.x < s.value_head)
+      b.out[row * s.out_row + threadIdx.x] = narrow(mine.sum / mine.total);
     __syncthreads();
   }
 }

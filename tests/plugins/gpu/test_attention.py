@@ -19,6 +19,11 @@ SHAPES = {
     "decoding": ((2, 4, 1, 64), (2, 4, 77, 64), (2, 4, 77, 64)),
     "three_rows": ((1, 2, 3, 40), (1, 2, 5, 40), (1, 2, 5, 80)),
     "head_128": ((1, 2, 40, 128), (1, 2, 50, 128), (1, 2, 50, 100)),
+    "one_row_32": ((2, 3, 1, 32), (2, 3, 45, 32), (2, 3, 45, 24)),
+    "one_row_256": ((1, 2, 2, 256), (1, 2, 45, 256), (1, 2, 45, 256)),
+    "long": ((1, 2, 1, 128), (1, 2, 1100, 128), (1, 2, 1100, 128)),
+    "long_rows": ((1, 2, 3, 64), (1, 2, 777, 64), (1, 2, 777, 40)),
+    "long_odd": ((1, 1, 2, 33), (1, 1, 600, 33), (1, 1, 600, 7)),
     "head_256": ((1, 1, 20, 256), (1, 1, 35, 256), (1, 1, 35, 256)),
 }
 
@@ -38,7 +43,7 @@ def test_shapes(causal, precision):
 @pytest.mark.gpu_sim(check=True)
 @PRECISIONS
 def test_masks_and_scale(precision):
-    for name in ("plain", "shared_keys", "decoding", "three_rows"):
+    for name in ("plain", "shared_keys", "decoding", "three_rows", "long_rows", "long_odd"):
         query, key, _ = SHAPES[name]
         rows, columns = query[-2], key[-2]
         for shape in ((rows, columns), (query[0], 1, rows, columns), (1, 1, 1, columns), (rows, 1)):
@@ -52,7 +57,7 @@ def test_masks_and_scale(precision):
 
 @pytest.mark.gpu_sim
 def test_rows_that_see_nothing_and_scalars():
-    for name in ("plain", "decoding"):
+    for name in ("plain", "decoding", "long_rows", "long_odd"):
         query, key, _ = SHAPES[name]
         mask = numbers((query[-2], key[-2])) > 0
         mask[0] = False
@@ -73,3 +78,32 @@ def test_large_scores_and_no_keys():
     compare("ScaledDotProductAttention", arrays, 13, causal=False)
     empty = [numbers((1, 2, 8, 16)), numbers((1, 2, 0, 16)), numbers((1, 2, 0, 16))]
     compare("ScaledDotProductAttention", empty, 13, causal=False)
+
+
+@pytest.mark.gpu_sim(check=True)
+@PRECISIONS
+def test_slices_that_see_nothing(precision):
+    """Keys go to several blocks, of which only one has some to look at."""
+    for name in ("long", "long_rows", "long_odd"):
+        query, key, _ = SHAPES[name]
+        for first in (0, 300, key[-2] - 1):
+            mask = np.zeros((query[-2], key[-2]), bool)
+            mask[:, first : first + 200] = True
+            compare(
+                "ScaledDotProductAttention", [*_arrays(name), mask], 13, precision, causal=False
+            )
+
+
+@pytest.mark.gpu_sim
+def test_long_keys_are_cut_into_slices(cudasim):
+    """As many blocks as keep the device busy, no more queries in pieces than it has multiprocessors."""
+    with cudasim.launches() as log:
+        compare("ScaledDotProductAttention", _arrays("long"), 13, causal=False)
+        compare("ScaledDotProductAttention", _arrays("decoding"), 13, causal=False)
+        many = [numbers((150, 2, 1, 8)), numbers((150, 2, 600, 8)), numbers((150, 2, 600, 8))]
+        compare("ScaledDotProductAttention", many, 13, causal=False)
+    assert [(r.kernel, r.grid) for r in log if "attention" in r.kernel] == [
+        ("attention_rows_32", (1, 2, 4)),
+        ("attention_rows_16", (1, 8, 1)),
+        ("attention_rows_8", (1, 300, 1)),
+    ]

@@ -12,8 +12,9 @@ import numpy as np
 from ovgpu.graph.element_type import Type
 from ovgpu.graph.node import Node
 from ovgpu.graph.value import Value
-from ovgpu.ops.fused import heads_first
+from ovgpu.ops.fused import HEADS_FIRST, heads_first
 from ovgpu.plugins.gpu.encoder import Encoder
+from ovgpu.plugins.gpu.lower.tiles import LARGEST_PARTIALS
 from ovgpu.plugins.gpu.registry import DeviceTensor, Lowering, lowers
 from ovgpu.plugins.gpu.structs import struct
 from ovgpu.plugins.gpu.variants import variant
@@ -25,6 +26,10 @@ LARGEST_HEAD = 256
 
 #: Queries up to which a block takes one of them.
 FEW_ROWS = 4
+
+#: Parts of the keys that different blocks look at where there are few queries: at most so many, each of so many keys.
+LARGEST_SLICES = 16
+SLICE_COLUMNS = 256
 
 #: Head sizes that kernels are made for: (largest head, rows of a block, threads).
 _TILES = ((64, 48, 256), (128, 32, 128), (256, 16, 128))
@@ -42,6 +47,8 @@ _SHAPE = np.dtype(
         ("batch_rank", "i4"),
         ("batch_dims", "i4", (BATCH_RANK,)),
         ("scale", "f4"),
+        ("slices", "i4"),
+        ("slice_columns", "i4"),
         ("unused", "i4"),
         ("query_row", "i8"),
         ("key_row", "i8"),
@@ -112,6 +119,51 @@ class _Call:
     causal: bool = False
     scale: float = 1.0
     scale_address: int = 0
+    scratch: int = 0
+    scratch_bytes: int = 0
+
+
+def _scratch(node: Node, inputs: Sequence[Value], outputs: Sequence[Value]) -> int:
+    """Bytes for what blocks have summed over slices of the keys, for few queries."""
+    sizes = outputs[0].upper_sizes
+    if sizes is None:
+        return LARGEST_PARTIALS
+    layout = node.attributes["layouts"][3] if "layouts" in node.attributes else HEADS_FIRST
+    *batch, rows, head = heads_first(sizes, layout) if len(sizes) == 4 else sizes
+    return partial_bytes(math.prod(batch) * min(rows, FEW_ROWS), head)
+
+
+def partial_bytes(items: int, value_head: int) -> int:
+    """Bytes of the sums of all slices of so many queries."""
+    return min(LARGEST_PARTIALS, LARGEST_SLICES * items * (value_head + 2) * 4)
+
+
+def choose_slices(call: _Call, multiprocessors: int) -> tuple[int, int]:
+    """Into how many parts the keys are cut so that few queries keep a device busy, and the keys of one.
+
+    There are no more queries than multiprocessors where there is more than one part: each finds a ticket.
+    """
+    items = call.rows * math.prod(call.batch)
+    room = call.scratch_bytes // (items * (call.value_head + 2) * 4) if call.scratch else 0
+    wanted = min(2 * multiprocessors // items, call.columns // SLICE_COLUMNS, LARGEST_SLICES, room)
+    if wanted < 2 or items > multiprocessors:
+        return 1, call.columns
+    columns = -(-call.columns // (wanted * 32)) * 32
+    return -(-call.columns // columns), columns
+
+
+def _lanes(call: _Call) -> int:
+    """Threads that share a key in steps of 16 bytes, 0 where rows are not aligned for that."""
+    itemsize = call.parts["out"].tensor.storage.size
+    vector = 16 // itemsize
+    numbers = [call.head, call.value_head]
+    for name in ("key", "value"):
+        part = call.parts[name]
+        numbers += [part.tensor.address // itemsize, part.row, *part.batch]
+    if any(n % vector for n in numbers):
+        return 0
+    vectors = max(call.head, call.value_head) // vector
+    return 8 if vectors <= 8 else 16 if vectors <= 16 else 32
 
 
 def _encode(encoder: Encoder, call: _Call) -> None:
@@ -135,21 +187,27 @@ def _encode(encoder: Encoder, call: _Call) -> None:
         values[f"{name}_row"] = part.row
     addresses = [call.parts[n].tensor.address for n in ("query", "key", "value")]
     addresses += [mask.tensor.address if mask else 0, call.scale_address, out.address]
-    arguments = [*(np.uint64(a) for a in addresses), struct(_SHAPE, values)]
+    pointers = [np.uint64(a) for a in addresses]
     source = variant("attention.cu", out.storage)
     blocks = min(math.prod(call.batch), 65535)
     if call.rows <= FEW_ROWS:
-        encoder.launch(source, "attention_rows", (call.rows, blocks), 256, arguments)
+        slices, columns = choose_slices(call, encoder.multiprocessors)
+        values["slices"], values["slice_columns"] = slices, columns
+        name = f"attention_rows_{_lanes(call) or 'single'}"
+        pointers += [np.uint64(call.scratch), np.uint64(encoder.tickets)]
+        arguments = [*pointers, struct(_SHAPE, values)]
+        encoder.launch(source, name, (call.rows, blocks, slices), 256, arguments)
         return
     head = max(call.head, call.value_head)
     size, tile, threads = next(t for t in _TILES if head <= t[0])
     grid = (-(-call.rows // tile), blocks)
-    encoder.launch(source, f"attention_{size}", grid, threads, arguments)
+    encoder.launch(source, f"attention_{size}", grid, threads, [*pointers, struct(_SHAPE, values)])
 
 
 @lowers(
     "ScaledDotProductAttention",
     accepts=_accepts,
+    scratch=_scratch,
     strided_inputs=(0, 1, 2),
     strided_outputs=True,
     strides_fit=_takes_rows,
@@ -181,7 +239,8 @@ def lower_attention(encoder: Encoder, op: Lowering) -> None:
     _encode(
         encoder,
         _Call(
-            rows, columns, head, value.shape[-1], batch, parts, causal, default, scale.address if scale else 0
+            rows, columns, head, value.shape[-1], batch, parts, causal, default,
+            scale.address if scale else 0, op.scratch, partial_bytes(math.prod(batch) * rows, value.shape[-1]),
         ),
     )  # fmt: skip
 
@@ -207,6 +266,7 @@ def _takes_heads(op: Lowering, index: int, tensor: DeviceTensor) -> bool:
     "Attention",
     version="ovgpu",
     accepts=_accepts_fused,
+    scratch=_scratch,
     strided_inputs=(0, 1, 2),
     strides_fit=_takes_heads,
 )
@@ -235,4 +295,6 @@ def lower_fused_attention(encoder: Encoder, op: Lowering) -> None:
         parts["mask"] = _Part(mask, (across, head * each, head), row, column)
     call = _Call(rows, columns, shapes["query"][3], value_head, (batch, groups, each), parts)
     call.causal, call.scale = op.attributes["causal"], op.attributes["scale"]
+    call.scratch = op.scratch
+    call.scratch_bytes = partial_bytes(batch * heads * rows, value_head)
     _encode(encoder, call)
