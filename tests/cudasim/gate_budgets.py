@@ -151,6 +151,17 @@ FILES: dict[str, KernelFile] = {
             "attention_*": Budget(168, shared_bytes=42944 + 1024),
         },
     ),
+    "attention_tensor.cu": KernelFile(
+        storages("attention_tensor.cu", "f16", "bf16"),
+        {
+            "attention_tensor_64": Budget(
+                168, shared_bytes=18432 + 1024, loads_16=2, tensor_core={"75": 0, "*": 16}
+            ),
+            "attention_tensor_128": Budget(
+                255, shared_bytes=34816 + 1024, loads_16=2, tensor_core={"75": 0, "*": 32}
+            ),
+        },
+    ),
     "gate.cu": KernelFile(
         storages("gate.cu", "f32", "f16", activations=["swish"]),
         # four halves are 8 bytes

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ovgpu.graph.element_type import Type
 from ovgpu.plugins.gpu.device import cupy
 from ovgpu.plugins.gpu.modules import ModuleCache
 
@@ -21,6 +22,9 @@ THREADS = 256
 
 #: Largest grid in x; kernels loop over what is beyond (grid-stride loops).
 LARGEST_GRID = 1 << 20
+
+#: Compute capability from which on tensor cores take a type, in the kernels' instructions.
+_TENSOR_CORES_SINCE = {Type.f16: 75, Type.bf16: 80}
 
 Dim = int | tuple[int, ...]
 
@@ -179,6 +183,11 @@ class Encoder:
         self.records: list[Record] = []
         self._instruction = -1
         self._label = ""
+
+    def has_tensor_cores(self, storage: Type) -> bool:
+        """Whether the device multiplies matrices of this type on tensor cores."""
+        since = _TENSOR_CORES_SINCE.get(storage)
+        return since is not None and self.architecture >= since
 
     def begin(self, instruction: int, label: str) -> None:
         """All records until the next call belong to this instruction."""

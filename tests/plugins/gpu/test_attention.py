@@ -107,3 +107,42 @@ def test_long_keys_are_cut_into_slices(cudasim):
         ("attention_rows_16", (1, 8, 1)),
         ("attention_rows_8", (1, 300, 1)),
     ]
+
+
+#: What tiles of 64 queries and keys do not divide, heads that are no multiples of 8, values of another size.
+TENSOR = {
+    "tiles": ((1, 2, 64, 64), (1, 2, 128, 64), (1, 2, 128, 64)),
+    "ends": ((2, 2, 70, 40), (2, 1, 130, 40), (2, 1, 130, 72)),
+    "odd": ((1, 5, 33), (1, 65, 33), (1, 65, 7)),
+    "head_128": ((1, 1, 90, 128), (1, 1, 100, 128), (1, 1, 100, 120)),
+}
+
+
+@pytest.mark.gpu_sim(arch=[75, 86], check=True)
+@pytest.mark.parametrize("precision", [Type.f16, Type.bf16], ids=["f16", "bf16"])
+def test_tensor_cores(precision, cudasim, gpu_arch):
+    """Before sm_80 there are none for bf16."""
+    for query, key, value in TENSOR.values():
+        rows, columns = query[-2], key[-2]
+        seen = numbers((rows, columns), 8) > -0.5
+        seen[:, 0] = True
+        arrays = [numbers(shape, i) for i, shape in enumerate((query, key, value))]
+        for more in ([], [numbers((1, columns), 7)], [seen]):
+            with cudasim.launches() as log:
+                compare("ScaledDotProductAttention", [*arrays, *more], 13, precision, causal=False)
+            (name,) = [r.kernel for r in log if r.kernel.startswith("attention")]
+            old = precision is Type.bf16 and gpu_arch < 80
+            assert name.startswith("attention_tensor") != old
+        compare("ScaledDotProductAttention", arrays, 13, precision, causal=True)
+
+
+@pytest.mark.gpu_sim
+def test_tensor_cores_keep_large_scores_and_empty_rows():
+    """Weights are relative to the largest of their row; a row that sees nothing has none."""
+    arrays = [numbers(shape, i, 3.0) for i, shape in enumerate(TENSOR["ends"])]
+    compare("ScaledDotProductAttention", arrays, 13, Type.f16, causal=False)
+    mask = np.ones((70, 130), bool)
+    mask[3] = mask[69] = False
+    result = compare("ScaledDotProductAttention", [*arrays, mask], 13, Type.f16, causal=False)
+    assert np.isnan(result[0][..., [3, 69], :]).all()
+    assert np.isfinite(np.delete(result[0], [3, 69], axis=-2)).all()

@@ -27,6 +27,10 @@ LARGEST_HEAD = 256
 #: Queries up to which a block takes one of them.
 FEW_ROWS = 4
 
+#: Largest head that tensor cores take, and queries of a block there.
+LARGEST_TENSOR_HEAD = 128
+TENSOR_ROWS = 64
+
 #: Parts of the keys that different blocks look at where there are few queries: at most so many, each of so many keys.
 LARGEST_SLICES = 16
 SLICE_COLUMNS = 256
@@ -198,10 +202,16 @@ def _encode(encoder: Encoder, call: _Call) -> None:
         arguments = [*pointers, struct(_SHAPE, values)]
         encoder.launch(source, name, (call.rows, blocks, slices), 256, arguments)
         return
-    head = max(call.head, call.value_head)
+    head, arguments = max(call.head, call.value_head), [*pointers, struct(_SHAPE, values)]
+    if encoder.has_tensor_cores(out.storage) and head <= LARGEST_TENSOR_HEAD:
+        size = 64 if head <= 64 else LARGEST_TENSOR_HEAD
+        source = variant("attention_tensor.cu", out.storage)
+        grid = (-(-call.rows // TENSOR_ROWS), blocks)
+        encoder.launch(source, f"attention_tensor_{size}", grid, 128, arguments)
+        return
     size, tile, threads = next(t for t in _TILES if head <= t[0])
     grid = (-(-call.rows // tile), blocks)
-    encoder.launch(source, f"attention_{size}", grid, threads, [*pointers, struct(_SHAPE, values)])
+    encoder.launch(source, f"attention_{size}", grid, threads, arguments)
 
 
 @lowers(

@@ -43,8 +43,7 @@ def tile_kernel(
     ``tensor`` says whether the operands suit tensor cores, ``largest`` is the edge of the largest tiles without them.
     """
     edge, _ = choose_tile(rows, columns, batch, encoder.multiprocessors)
-    since = {Type.f16: 75, Type.bf16: 80}.get(storage)
-    if tensor and since is not None and encoder.architecture >= since:
+    if tensor and encoder.has_tensor_cores(storage):
         edge = max(edge, 64)
         name, threads = f"tensor_{edge}x{edge}", 256 if edge == 128 else 128
     else:
