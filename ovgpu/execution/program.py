@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ from ovgpu.graph.value import Value
 
 #: Tensors whose upper bound is larger than this are planned by the shapes that really occur.
 LARGEST_PLANNED_TENSOR = 1 << 31
+
+#: Values with at most this many elements may be shape arithmetic: planning looks at their elements.
+LARGEST_SHAPE_VALUE = 256
 
 #: Operations that the executor runs itself, because they need bodies or variables.
 SUBGRAPH_OPS = frozenset({"If", "Loop", "TensorIterator"})
@@ -60,6 +64,14 @@ class Instruction:
         return self.node.get_friendly_name()
 
 
+def _is_settled(value: Value) -> bool:
+    """Whether compilation found out all there is: small tensors may be arithmetic on sizes known only now."""
+    shape = value.shape.static_tuple()
+    if shape is None:
+        return False
+    return math.prod(shape) > LARGEST_SHAPE_VALUE or value.known is not None
+
+
 def upper_bytes(value: Value, dtype: np.dtype[Any]) -> int | None:
     """Bytes of a tensor at its upper bounds, or None when it has none or they are absurd."""
     sizes = value.upper_sizes
@@ -98,6 +110,15 @@ class Program:
         self.producers = {n: i for i in self.instructions for n in i.outputs}
         #: State of the values that plans start from (shapes of constants never change).
         self.variables = {v.info.variable_id: v for v in model.get_variables()}
+
+    @cached_property
+    def settled(self) -> frozenset[int]:
+        """Instructions whose results compilation has settled, as far as planning asks: the same in all plans."""
+        return frozenset(
+            index
+            for index, instruction in enumerate(self.instructions)
+            if all(_is_settled(self.tensors[n].value) for n in instruction.outputs)
+        )
 
     def _add(self, output: Output) -> int:
         value = output.value

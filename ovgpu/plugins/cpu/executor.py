@@ -17,6 +17,7 @@ from ovgpu.execution.program import Instruction, Program
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.state import Assign, ReadValue
 from ovgpu.graph.value import Value
+from ovgpu.plugins.cpu.deriving import derive
 from ovgpu.plugins.cpu.evaluate import compute_dtype
 from ovgpu.plugins.cpu.plan import Segment, plan_segment
 from ovgpu.plugins.cpu.registry import Step
@@ -97,6 +98,14 @@ class Executor:
             for name, v in program.variables.items()
         }
         self._roots: OrderedDict[Any, Segment] = OrderedDict()
+        #: Instructions that read each tensor, and those that read variables.
+        self.readers: dict[int, list[int]] = {}
+        self.reading: list[int] = []
+        for index, instruction in enumerate(program.instructions):
+            for number in set(instruction.inputs):
+                self.readers.setdefault(number, []).append(index)
+            if instruction.node.get_type_name() == "ReadValue":
+                self.reading.append(index)
         self._bodies: dict[int, list[Executor]] = {}
 
     # ---- memory -----------------------------------------------------------------------------------------------------
@@ -222,7 +231,10 @@ class Executor:
             values[number] = Value(
                 self.program.tensors[number].value.type, PartialShape.of(array.shape)
             )
-        segment = plan_segment(self, Segment(0, 0, 0, values, {}), None)
+        base = self._roots[next(reversed(self._roots))] if self._roots else None
+        segment = None if base is None else derive(self, base, values)
+        if segment is None:
+            segment = plan_segment(self, Segment(0, 0, 0, values, {}), None)
         self._roots[key] = segment
         if len(self._roots) > MAX_PLANS:
             self._roots.popitem(last=False)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ovgpu.execution.memory import next_power_of_two
 from ovgpu.execution.program import Instruction, Program
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.value import Value
@@ -49,6 +50,13 @@ def memory_order(array: np.ndarray) -> list[int]:
     )
 
 
+def is_dense(array: np.ndarray) -> bool:
+    """Whether elements lie side by side, in any order of the axes."""
+    steps = [(s, n) for s, n in zip(array.strides, array.shape) if n > 1]
+    reach = sum(s * (n - 1) for s, n in steps) + array.itemsize
+    return reach <= array.nbytes and all(s > 0 for s, _ in steps)
+
+
 class Placement:
     """The places of one segment's tensors, decided while its instructions are visited in order.
 
@@ -78,12 +86,12 @@ class Placement:
     def visit(self, index: int, instruction: Instruction) -> None:
         """Give every output of the next instruction a place."""
         if instruction.node.get_type_name() == "Assign":
-            self._alias(
-                instruction.outputs[0], self._seen(instruction.inputs[0]), instruction.inputs[0]
+            self.alias(
+                instruction.outputs[0], self.seen(instruction.inputs[0]), instruction.inputs[0]
             )
             return
         if instruction.kernel is not None:
-            if instruction.kernel.view is not None and self._try_view(instruction):
+            if instruction.kernel.view is not None and self.try_view(instruction):
                 self.views.add(index)
                 return
             self._ask_scratch(index, instruction)
@@ -96,7 +104,7 @@ class Placement:
         assert shape is not None
         return shape
 
-    def _seen(self, number: int) -> np.ndarray:
+    def seen(self, number: int) -> np.ndarray:
         """The array of a tensor as far as it is known while planning: real, or a phantom."""
         constant = self.program.tensors[number].constant
         if constant is not None:
@@ -116,17 +124,24 @@ class Placement:
         if dtype.kind == "O":
             self.arrays[number] = np.empty(shape, object)
             return
-        if strides is None:
-            strides = dense_strides(shape, dtype.itemsize, range(len(shape)))
-        self.places[number] = Place(number, 0, shape, strides)
-        self.phantoms[number] = self._phantom(number, shape, strides)
+        self.renew(number, strides)
         self.first_step[number] = step
         self._extend(number, number)
+
+    def renew(self, number: int, strides: tuple[int, ...] | None) -> None:
+        """Let a tensor that has memory of its own lie there with its sizes and these strides (None: dense)."""
+        shape = self.shape(number)
+        if strides is None:
+            strides = dense_strides(
+                shape, self.program.tensors[number].dtype.itemsize, range(len(shape))
+            )
+        self.places[number] = Place(number, 0, shape, strides)
+        self.phantoms[number] = self._phantom(number, shape, strides)
 
     def _extend(self, root: int, number: int) -> None:
         self.root_last[root] = max(self.root_last.get(root, -1), self.program.last_use[number])
 
-    def _alias(self, number: int, array: np.ndarray, source: int) -> None:
+    def alias(self, number: int, array: np.ndarray, source: int) -> None:
         """Record that tensor ``number`` is ``array``, a view of ``source``'s memory."""
         place = self.places.get(source)
         if place is None:  # over a constant or an array of an earlier segment: already real
@@ -145,11 +160,12 @@ class Placement:
         self.phantoms[number] = array
         self._extend(place.root, number)
 
-    def _try_view(self, instruction: Instruction) -> bool:
+    def try_view(self, instruction: Instruction) -> bool:
+        """Make the outputs views of the first input; returns whether they are."""
         kernel = instruction.kernel
         assert kernel is not None
         assert kernel.view is not None
-        arrays: list[np.ndarray] = [self._seen(instruction.inputs[0])]
+        arrays: list[np.ndarray] = [self.seen(instruction.inputs[0])]
         if arrays[0].dtype != self.program.tensors[instruction.outputs[0]].dtype:
             return False
         for number in instruction.inputs[1:]:
@@ -164,68 +180,83 @@ class Placement:
             return False
         views = result if isinstance(result, (tuple, list)) else (result,)
         for number, array in zip(instruction.outputs, views, strict=True):
-            self._alias(number, array, instruction.inputs[0])
+            self.alias(number, array, instruction.inputs[0])
         return True
 
     def _place_output(self, index: int, instruction: Instruction, number: int) -> None:
+        source = self.source_of_layout(instruction, number)
+        dtype = self.program.tensors[number].dtype
+        if source is not None and instruction.kernel.in_place:
+            seen = self.seen(source)
+            same = seen.shape == self.shape(number) and seen.dtype == dtype
+            if (
+                same
+                and self.program.tensors[source].constant is None
+                and self._dies_here(index, source, seen)
+            ):
+                self.alias(number, seen, source)
+                return
+        self.new_root(number, index, self.own_strides(instruction, number, source))
+
+    def source_of_layout(self, instruction: Instruction, number: int) -> int | None:
+        """The input whose order of axes in memory an output takes over; None when its own is decided otherwise."""
         kernel = instruction.kernel
+        if (
+            kernel is None
+            or kernel.layout != "same"
+            or self.program.tensors[number].dtype.kind == "O"
+        ):
+            return None
         shape = self.shape(number)
+        for source in instruction.inputs:
+            if self.seen(source).shape == shape and self.program.tensors[source].constant is None:
+                return source
+        # Another shape, as by resizing: keep the order of the axes of the data.
+        first = instruction.inputs[0]
+        return first if self.seen(first).ndim == len(shape) else None
+
+    def own_strides(
+        self, instruction: Instruction, number: int, source: int | None
+    ) -> tuple[int, ...] | None:
+        """Strides of an output in memory of its own; None for the usual ones."""
+        kernel, shape = instruction.kernel, self.shape(number)
         dtype = self.program.tensors[number].dtype
         if kernel is None or dtype.kind == "O":
-            self.new_root(number, index)
-            return
+            return None
         if kernel.layout == "channels_last" and len(shape) >= 3:
-            order = [0, *range(2, len(shape)), 1]
-            self.new_root(number, index, dense_strides(shape, dtype.itemsize, order))
-            return
-        if kernel.layout == "same":
-            for source in instruction.inputs:
-                seen = self._seen(source)
-                if seen.shape != shape or self.program.tensors[source].constant is not None:
-                    continue
-                if kernel.in_place and seen.dtype == dtype and self._dies_here(index, source, seen):
-                    self._alias(number, seen, source)
-                    return
-                self.new_root(
-                    number, index, dense_strides(shape, dtype.itemsize, memory_order(seen))
-                )
-                return
-            # Another shape, as by resizing: keep the order of the axes of the data.
-            seen = self._seen(instruction.inputs[0])
-            if seen.ndim == len(shape):
-                self.new_root(
-                    number, index, dense_strides(shape, dtype.itemsize, memory_order(seen))
-                )
-                return
-        self.new_root(number, index)
+            return dense_strides(shape, dtype.itemsize, [0, *range(2, len(shape)), 1])
+        if source is not None:
+            return dense_strides(shape, dtype.itemsize, memory_order(self.seen(source)))
+        return None
 
     def _dies_here(self, index: int, number: int, array: np.ndarray) -> bool:
         """Whether the memory of ``number`` is dense, made in this segment and needed by nobody after ``index``."""
         place = self.places.get(number)
-        if place is None or self.root_last[place.root] > index:
-            return False
-        return sum(
-            s * (n - 1) for s, n in zip(array.strides, array.shape) if n > 1
-        ) + array.itemsize <= array.nbytes and (
-            all(s > 0 for s, n in zip(array.strides, array.shape) if n > 1)
-        )
+        return place is not None and self.root_last[place.root] <= index and is_dense(array)
 
     def _ask_scratch(self, index: int, instruction: Instruction) -> None:
+        nbytes = self.scratch_bytes(instruction)
+        if nbytes is not None:
+            self.scratch[index] = nbytes
+
+    def scratch_bytes(self, instruction: Instruction) -> int | None:
+        """Bytes of scratch memory for an instruction; None for a kernel that wants none."""
         kernel = instruction.kernel
-        assert kernel is not None
-        if kernel.scratch is None:
-            return
+        if kernel is None or kernel.scratch is None:
+            return None
         inputs = [self._bounded(n) for n in instruction.inputs]
         outputs = [self._bounded(n) for n in instruction.outputs]
-        nbytes = 0
-        if all(v is not None for v in [*inputs, *outputs]):
-            nbytes = kernel.scratch(instruction.node, inputs, outputs)
-        exact = kernel.scratch(
-            instruction.node,
-            [self.values[n] for n in instruction.inputs],
-            [self.values[n] for n in instruction.outputs],
+        bounded = all(v is not None for v in [*inputs, *outputs])
+        most = int(kernel.scratch(instruction.node, inputs, outputs)) if bounded else 0
+        now = int(
+            kernel.scratch(
+                instruction.node,
+                [self.values[n] for n in instruction.inputs],
+                [self.values[n] for n in instruction.outputs],
+            )
         )
-        self.scratch[index] = max(nbytes, exact)
+        # As for tensors, what grows without a bound does so in steps: the layout of memory stays what it is between.
+        return max(most, now) if bounded else next_power_of_two(now)
 
     def _bounded(self, number: int) -> Value | None:
         """The tensor at its upper bound, or None when it has none."""

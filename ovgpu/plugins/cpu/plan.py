@@ -52,6 +52,29 @@ class Segment:
     pending: list[np.ndarray] = field(default_factory=list)
     runs_boundary: bool = False
     children: dict[Any, Segment] = field(default_factory=dict)
+    #: What plans of other sizes may be derived from; None where there is a boundary.
+    structure: Structure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """What a plan decided, and where its memory lies.
+
+    Attributes:
+        placement: the places of tensors.
+        block: memory of the segment.
+        offsets: where the memory of each root tensor begins in the block.
+        capacities: bytes that each has there.
+        scratch: where scratch memory begins, by instruction.
+        steps: by instruction, in order; None for one that needs no step.
+    """
+
+    placement: Placement
+    block: np.ndarray
+    offsets: dict[int, int]
+    capacities: dict[int, int]
+    scratch: dict[int, int]
+    steps: dict[int, Step | None]
 
 
 class SegmentPlanner:
@@ -64,6 +87,7 @@ class SegmentPlanner:
         self.parent = parent
         self.placement = Placement(self.program, segment.values, segment.arrays)
         self.end = len(self.program.instructions)
+        self.capacities: dict[int, int] = {}
 
     # ---- 1: shapes --------------------------------------------------------------------------------------------------
     def infer(self) -> None:
@@ -72,7 +96,7 @@ class SegmentPlanner:
         values = segment.values
         for index in range(segment.start, self.end):
             instruction = self.program.instructions[index]
-            if all(tensors[n].value.is_static for n in instruction.outputs):
+            if index in self.program.settled:
                 for n in instruction.outputs:
                     values[n] = tensors[n].value
                 continue
@@ -114,10 +138,9 @@ class SegmentPlanner:
             # last use where nothing reads it.
             last = max(placement.root_last[root], placement.first_step[root])
             kept = last >= self.segment.stop or root in self.program.outputs
+            nbytes = self.capacities[root] = self._capacity(root)
             lifetimes.append(
-                Lifetime(
-                    self._capacity(root), placement.first_step[root], self.end if kept else last
-                )
+                Lifetime(nbytes, placement.first_step[root], self.end if kept else last)
             )
         for index, nbytes in placement.scratch.items():
             lifetimes.append(Lifetime(nbytes, index, index))
@@ -145,33 +168,46 @@ class SegmentPlanner:
         """Make the arrays and the steps."""
         segment = self.segment
         block, offsets, scratch = self.place()
-        for number, place in self.placement.places.items():
-            segment.arrays[number] = np.ndarray(
-                place.shape,
-                self.program.tensors[number].dtype,
-                buffer=block,
-                offset=offsets[place.root] + place.offset,
-                strides=place.strides,
-            )
+        for number in self.placement.places:
+            segment.arrays[number] = self.make_array(number, block, offsets)
         if self.parent is not None and self.parent.runs_boundary:
             numbers = self.program.instructions[self.parent.stop].outputs
             targets = [segment.arrays[n] for n in numbers]
             self._add_step(self.parent.stop, partial(_take_pending, self.parent.pending, targets))
+        steps: dict[int, Step | None] = {}
         for index in range(segment.start, segment.stop):
-            instruction = self.program.instructions[index]
-            outputs = [segment.arrays[n] for n in instruction.outputs]
-            if instruction.kernel is None:
-                self._add_step(index, self.executor.bind_special(instruction, segment))
-                continue
-            if index in self.placement.views:
-                continue
-            area = None
-            if index in scratch:
-                area = block[scratch[index] : scratch[index] + self.placement.scratch[index]]
-            inputs = [self._real(n) for n in instruction.inputs]
-            self._add_step(
-                index, self._bind_kernel(instruction, instruction.kernel, inputs, outputs, area)
+            step = steps[index] = self.step_of(index, block, scratch)
+            if step is not None:
+                self._add_step(index, step)
+        if segment.depth == 0 and segment.stop == self.end:
+            segment.structure = Structure(
+                self.placement, block, offsets, self.capacities, scratch, steps
             )
+
+    def make_array(self, number: int, block: np.ndarray, offsets: dict[int, int]) -> np.ndarray:
+        """The array of a tensor that has its place."""
+        place = self.placement.places[number]
+        return np.ndarray(
+            place.shape,
+            self.program.tensors[number].dtype,
+            buffer=block,
+            offset=offsets[place.root] + place.offset,
+            strides=place.strides,
+        )
+
+    def step_of(self, index: int, block: np.ndarray, scratch: dict[int, int]) -> Step | None:
+        """What runs an instruction on the arrays of the segment; None for a view."""
+        instruction = self.program.instructions[index]
+        if instruction.kernel is None:
+            return self.executor.bind_special(instruction, self.segment)
+        if index in self.placement.views:
+            return None
+        area = None
+        if index in scratch:
+            area = block[scratch[index] : scratch[index] + self.placement.scratch[index]]
+        inputs = [self._real(n) for n in instruction.inputs]
+        outputs = [self.segment.arrays[n] for n in instruction.outputs]
+        return self._bind_kernel(instruction, instruction.kernel, inputs, outputs, area)
 
     def _real(self, number: int) -> np.ndarray:
         constant = self.program.tensors[number].constant

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from ovgpu.execution.boundaries import deciding_inputs
-from ovgpu.execution.program import Instruction
+from ovgpu.execution.program import LARGEST_SHAPE_VALUE, Instruction
 from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.value import Value
 from ovgpu.plugins.cpu.evaluate import evaluate as evaluate_on_host
 from ovgpu.plugins.gpu.running import Runner
-from ovgpu.plugins.gpu.segment import LARGEST_SHAPE_VALUE, GpuSegment
+from ovgpu.plugins.gpu.segment import GpuSegment
 from ovgpu.plugins.gpu.transfers import Transfers, wait_for
 from ovgpu.plugins.gpu.value_inference import ValueInference
 

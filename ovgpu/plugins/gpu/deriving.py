@@ -107,7 +107,7 @@ class _Derivation:
             index = heapq.heappop(waiting)
             instruction = program.instructions[index]
             outputs: Sequence[Value] = ()
-            if index not in executor.settled:
+            if index not in program.settled:
                 found = executor.inference.outputs(index, values)
                 if found is None or any(not v.is_static for v in found):
                     raise _Differs

@@ -18,7 +18,7 @@ from ovgpu.plugins.gpu.context import DeviceFailure, OutOfDeviceMemory, to_stora
 from ovgpu.plugins.gpu.deriving import derive
 from ovgpu.plugins.gpu.device import cupy
 from ovgpu.plugins.gpu.memo import PlanMemo
-from ovgpu.plugins.gpu.planner import is_settled, plan_gpu_segment
+from ovgpu.plugins.gpu.planner import plan_gpu_segment
 from ovgpu.plugins.gpu.registry import DeviceTensor
 from ovgpu.plugins.gpu.running import Runner
 from ovgpu.plugins.gpu.segment import GpuSegment
@@ -51,12 +51,6 @@ class GpuExecutor(Boundaries):
         self.program = compiled.program
         self.context = compiled.context
         self.readers = readers_of(self.program)
-        #: Instructions whose results compilation has settled: they are the same in all plans.
-        self.settled = frozenset(
-            k
-            for k, i in enumerate(self.program.instructions)
-            if all(is_settled(self.program.tensors[n].value) for n in i.outputs)
-        )
         #: Instructions that read variables.
         self.reading = [
             k

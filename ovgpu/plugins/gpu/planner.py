@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ovgpu.execution.memory import Lifetime, align
-from ovgpu.execution.program import LARGEST_PLANNED_TENSOR, Instruction
-from ovgpu.graph.value import Value
+from ovgpu.execution.program import LARGEST_PLANNED_TENSOR, LARGEST_SHAPE_VALUE, Instruction
 from ovgpu.plugins.gpu.choice import Choice
 from ovgpu.plugins.gpu.encoder import Encoder
 from ovgpu.plugins.gpu.evaluate import LARGEST_KNOWN
 from ovgpu.plugins.gpu.registry import DeviceKernel, DeviceTensor, Lowering
-from ovgpu.plugins.gpu.segment import LARGEST_SHAPE_VALUE, OUTPUTS, GpuSegment, Structure
+from ovgpu.plugins.gpu.segment import OUTPUTS, GpuSegment, Structure
 from ovgpu.plugins.gpu.staging import Replan
 from ovgpu.plugins.gpu.variables import VARIABLE_OPS, Variables
 from ovgpu.plugins.gpu.views import Views
@@ -71,7 +70,7 @@ class GpuSegmentPlanner:
         segment, tensors = self.segment, self.program.tensors
         for index in range(segment.start, self.end):
             instruction = self.program.instructions[index]
-            if index in self.executor.settled:
+            if index in self.program.settled:
                 for n in instruction.outputs:
                     segment.values[n] = tensors[n].value
                 continue
@@ -338,14 +337,6 @@ class GpuSegmentPlanner:
             if position == 0 or not shows:
                 return True
         return False
-
-
-def is_settled(value: Value) -> bool:
-    """Whether compilation found out all there is: small tensors may be arithmetic on sizes known only now."""
-    shape = value.shape.static_tuple()
-    if shape is None:
-        return False
-    return math.prod(shape) > LARGEST_SHAPE_VALUE or value.known is not None
 
 
 def plan_gpu_segment(

@@ -22,9 +22,6 @@ from ovgpu.plugins.gpu.registry import DeviceKernel, DeviceTensor
 #: Key of the records of the model's outputs among the parts of a segment.
 OUTPUTS = 1 << 60
 
-#: Values with at most this many elements are shape arithmetic: when known while planning, they are not computed.
-LARGEST_SHAPE_VALUE = 256
-
 
 @dataclass(frozen=True, slots=True)
 class Structure:
