@@ -18,10 +18,11 @@ constexpr int ROWS = 4;
 struct RecurrentShape {
   int batch, time, hidden, directions;
   int step;
-  int backwards;      // bit d: direction d walks from the end to the start
-  int lengths_bytes;  // of one length; 0 when every row has all steps
-  int coupled;        // LSTM: the forget gate is one minus the input gate
-  int order[4];       // LSTM: where the gates f, i, c, o lie in W, R and B
+  int backwards;          // bit d: direction d walks from the end to the start
+  int lengths_bytes;      // of one length; 0 when every row has all steps
+  int coupled;            // LSTM: the forget gate is one minus the input gate
+  int recurrence_vector;  // whether 16 bytes of R and of the states may be loaded at once
+  int order[4];           // LSTM: where the gates f, i, c, o lie in W, R and B
 };
 
 // One batch row of one direction in this step.
@@ -43,24 +44,50 @@ struct Row {
   }
 };
 
-// sums[r][g] = state of row r times row (g * hidden + unit) of R; every lane gets them all.
+// Adds up the products of WIDTH elements from k on: of the states of `rows` rows and of GATES rows of R.
+template <int WIDTH, int GATES>
+__device__ __forceinline__ void add_products(const Element* weights, const float* states, int k, int rows, int hidden,
+                                             float (&sums)[ROWS][GATES]) {
+  float w[GATES][WIDTH];
+#pragma unroll
+  for (int g = 0; g < GATES; g++) {
+    const Element* from = weights + static_cast<long long>(g) * hidden * hidden + k;
+    if constexpr (WIDTH > 1) {
+      load_16_bytes(from, w[g]);
+    } else {
+      w[g][0] = widen(from[0]);
+    }
+  }
+#pragma unroll
+  for (int r = 0; r < ROWS; r++) {
+    if (r >= rows) continue;
+    const float* from = states + static_cast<long long>(r) * hidden + k;
+    float h[WIDTH];
+    if constexpr (WIDTH > 1) {
+#pragma unroll
+      for (int i = 0; i < WIDTH; i += 4) reinterpret_cast<float4&>(h[i]) = *reinterpret_cast<const float4*>(from + i);
+    } else {
+      h[0] = from[0];
+    }
+#pragma unroll
+    for (int g = 0; g < GATES; g++)
+#pragma unroll
+      for (int i = 0; i < WIDTH; i++) sums[r][g] += h[i] * w[g][i];
+  }
+}
+
+// sums[r][g] = state of row r times row (g * hidden + unit) of R; every lane gets them all. A step reads all of R and little else.
 template <int GATES>
 __device__ __forceinline__ void multiply_states(const Element* recurrence, const float* states, int unit, int first_row, int direction,
                                                 int first_gate, const RecurrentShape& s, float (&sums)[ROWS][GATES]) {
-  const int lane = threadIdx.x % 32;
-  for (int k = lane; k < s.hidden; k += 32) {
-    float w[GATES];
-#pragma unroll
-    for (int g = 0; g < GATES; g++)
-      w[g] = widen(recurrence[(static_cast<long long>(first_gate + g) * s.hidden + unit) * s.hidden + k]);
-#pragma unroll
-    for (int r = 0; r < ROWS; r++) {
-      if (first_row + r < s.batch) {
-        const float h = states[(static_cast<long long>(direction) * s.batch + first_row + r) * s.hidden + k];
-#pragma unroll
-        for (int g = 0; g < GATES; g++) sums[r][g] += h * w[g];
-      }
-    }
+  const int lane = threadIdx.x % 32, rows = s.batch - first_row;
+  const Element* weights = recurrence + (static_cast<long long>(first_gate) * s.hidden + unit) * s.hidden;
+  states += (static_cast<long long>(direction) * s.batch + first_row) * s.hidden;
+  if (s.recurrence_vector) {
+    for (int k = lane * PER_16_BYTES; k < s.hidden; k += 32 * PER_16_BYTES)
+      add_products<PER_16_BYTES>(weights, states, k, rows, s.hidden, sums);
+  } else {
+    for (int k = lane; k < s.hidden; k += 32) add_products<1>(weights, states, k, rows, s.hidden, sums);
   }
 #pragma unroll
   for (int r = 0; r < ROWS; r++)
@@ -88,7 +115,7 @@ __device__ __forceinline__ void keep_or_write(const Row& row, int unit, float ne
   if (outputs) outputs[row.output + unit] = narrow(going ? next : 0.f);
 }
 
-extern "C" __global__ void __launch_bounds__(256)
+extern "C" __global__ void __launch_bounds__(256, 2)
     rnn_step(const Element* gates, const Element* recurrence, const Element* bias, const void* lengths, const float* states,
              float* next_states, Element* outputs, RecurrentShape s) {
   STEP_OF_UNITS(1, 0, 1, states);
@@ -101,7 +128,7 @@ extern "C" __global__ void __launch_bounds__(256)
   }
 }
 
-extern "C" __global__ void __launch_bounds__(256)
+extern "C" __global__ void __launch_bounds__(256, 2)
     lstm_step(const Element* gates, const Element* recurrence, const Element* bias, const Element* peepholes, const void* lengths,
               const float* states, float* next_states, float* cells, Element* outputs, RecurrentShape s) {
   STEP_OF_UNITS(4, 0, 4, states);
@@ -134,7 +161,7 @@ extern "C" __global__ void __launch_bounds__(256)
 }
 
 // The reset gate after the product: one launch; `bias` has a fourth part.
-extern "C" __global__ void __launch_bounds__(256)
+extern "C" __global__ void __launch_bounds__(256, 2)
     gru_linear_step(const Element* gates, const Element* recurrence, const Element* bias, const void* lengths, const float* states,
                     float* next_states, Element* outputs, RecurrentShape s) {
   STEP_OF_UNITS(3, 0, 3, states);
@@ -155,7 +182,7 @@ extern "C" __global__ void __launch_bounds__(256)
 }
 
 // The reset gate before the product, which needs all of it: gates first, then the candidates.
-extern "C" __global__ void __launch_bounds__(256)
+extern "C" __global__ void __launch_bounds__(256, 2)
     gru_gates(const Element* gates, const Element* recurrence, const Element* bias, const void* lengths, const float* states,
               float* updates, float* reset_states, RecurrentShape s) {
   STEP_OF_UNITS(2, 0, 3, states);
@@ -171,7 +198,7 @@ extern "C" __global__ void __launch_bounds__(256)
   }
 }
 
-extern "C" __global__ void __launch_bounds__(256)
+extern "C" __global__ void __launch_bounds__(256, 2)
     gru_candidates(const Element* gates, const Element* recurrence, const Element* bias, const void* lengths, const float* states,
                    float* next_states, const float* updates, const float* reset_states, Element* outputs, RecurrentShape s) {
   STEP_OF_UNITS(1, 2, 3, reset_states);

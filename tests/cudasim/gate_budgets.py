@@ -189,7 +189,15 @@ FILES: dict[str, KernelFile] = {
     ),
     "recurrent.cu": KernelFile(
         storages("recurrent.cu", "f32", "f16"),
-        {"states_*": Budget(40), "*_step": Budget(80), "gru_*": Budget(64)},
+        # sixteen bytes of R for each gate, and of the states of four rows
+        {
+            "states_*": Budget(40),
+            "lstm_step": Budget(128, loads_16=4 + 4),
+            "gru_linear_step": Budget(96, loads_16=3 + 4),
+            "gru_gates": Budget(96, loads_16=2 + 4),
+            "gru_candidates": Budget(96, loads_16=1 + 4),
+            "rnn_step": Budget(96, loads_16=1 + 4),
+        },
     ),
     "gather.cu": KernelFile(
         words("gather.cu"), {"gather*": Budget(40), "diagonal": Budget(40), "one_hot": Budget(40)}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ovgpu.graph.element_type import Type
+from ovgpu.plugins.gpu.encoder import Encoder
 from tests.plugins.gpu.lowering_check import compare, numbers
 
 PRECISIONS = pytest.mark.parametrize("precision", [Type.f32, Type.f16], ids=["f32", "f16"])
@@ -30,22 +31,37 @@ def _arrays(kind, batch=3, inputs=5, hidden=9, time=0, directions=1, lengths=Non
 
 @pytest.mark.gpu_sim(check=True)
 @PRECISIONS
-def test_cells(precision):
-    compare("RNNCell", _arrays("RNN"), 3, precision, hidden_size=9)
-    compare("LSTMCell", _arrays("LSTM"), 4, precision, hidden_size=9)
-    compare("GRUCell", _arrays("GRU"), 3, precision, hidden_size=9)
-    linear = {"hidden_size": 9, "linear_before_reset": True}
-    compare("GRUCell", _arrays("GRU", bias_gates=4), 3, precision, **linear)
+@pytest.mark.parametrize("hidden", [9, 12, 40])
+def test_cells(hidden, precision):
+    """Rows of the recurrence matrix are read by elements (9, in f16 12) or by 16 bytes."""
+    sizes = {"batch": 6, "hidden": hidden}
+    compare("RNNCell", _arrays("RNN", **sizes), 3, precision, hidden_size=hidden)
+    compare("LSTMCell", _arrays("LSTM", **sizes), 4, precision, hidden_size=hidden)
+    compare("GRUCell", _arrays("GRU", **sizes), 3, precision, hidden_size=hidden)
+    linear = {"hidden_size": hidden, "linear_before_reset": True}
+    compare("GRUCell", _arrays("GRU", **sizes, bias_gates=4), 3, precision, **linear)
+
+
+@pytest.mark.gpu_sim(check=True)
+@PRECISIONS
+@pytest.mark.parametrize("hidden", [264, 267])
+def test_long_rows(hidden, precision):
+    """A lane reads several parts of a row."""
+    arrays = _arrays("RNN", batch=2, hidden=hidden)
+    arrays[3] *= 0.2
+    compare("RNNCell", arrays, 3, precision, hidden_size=hidden)
 
 
 @pytest.mark.gpu_sim(check=True)
 @PRECISIONS
 @pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
-def test_sequences(direction, precision):
+@pytest.mark.parametrize("hidden", [9, 16])
+def test_sequences(hidden, direction, precision):
     directions = 2 if direction == "bidirectional" else 1
     for lengths in (None, [4, 0, 2, 4, 3]):
-        sizes = {"batch": 5, "time": 4, "directions": directions, "lengths": lengths}
-        common = {"hidden_size": 9, "direction": direction}
+        sizes = {"batch": 5, "hidden": hidden, "time": 4}
+        sizes |= {"directions": directions, "lengths": lengths}
+        common = {"hidden_size": hidden, "direction": direction}
         compare("RNNSequence", _arrays("RNN", **sizes), 5, precision, **common)
         compare("LSTMSequence", _arrays("LSTM", **sizes), 5, precision, **common)
         compare("GRUSequence", _arrays("GRU", **sizes), 5, precision, **common)
@@ -85,3 +101,19 @@ def test_launches_of_a_step(cudasim):
         return len(log)
 
     assert launches(6) - launches(3) == 3
+
+
+@pytest.mark.gpu_sim
+def test_which_rows_are_read_by_16_bytes(monkeypatch):
+    seen, launch = [], Encoder.launch
+
+    def spy(self, source, function, grid, block, arguments, *more):
+        if function == "rnn_step":
+            seen.append(int(arguments[-1]["recurrence_vector"][0]))
+        launch(self, source, function, grid, block, arguments, *more)
+
+    monkeypatch.setattr(Encoder, "launch", spy)
+    for precision in (Type.f32, Type.f16):
+        for hidden in (9, 12, 16):
+            compare("RNNCell", _arrays("RNN", hidden=hidden), 3, precision, hidden_size=hidden)
+    assert seen == [0, 1, 1, 0, 0, 1]

@@ -45,6 +45,7 @@ _SHAPE = np.dtype(
         ("backwards", "i4"),
         ("lengths_bytes", "i4"),
         ("coupled", "i4"),
+        ("recurrence_vector", "i4"),
         ("order", "i4", 4),
     ]
 )
@@ -162,6 +163,9 @@ def lower_recurrent(encoder: Encoder, op: Lowering) -> None:
         "backwards": {"forward": 0, "reverse": 1, "bidirectional": 2}[direction],
         "lengths_bytes": lengths.storage.size if lengths is not None else 0,
         "coupled": bool(op.attributes.get("input_forget", False)),
+        # rows of R and states (f32, in scratch memory) begin at multiples of 16 bytes
+        "recurrence_vector": hidden * storage.size % 16 == 0
+        and all(address % 16 == 0 for address in (recurrence.address, op.scratch)),
     }
     for name, number in values.items():
         shape[name] = number
