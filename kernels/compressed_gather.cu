@@ -15,12 +15,7 @@ struct CompressedRows {
 
 __device__ __forceinline__ void store_eight(Element* p, const float (&values)[8]) {
 #pragma unroll
-  for (int i = 0; i < 8; i += PER_16_BYTES) {
-    SixteenBytes part;
-#pragma unroll
-    for (int j = 0; j < PER_16_BYTES; j++) part.at[j] = narrow(values[i + j]);
-    *reinterpret_cast<uint4*>(p + i) = reinterpret_cast<const uint4&>(part);
-  }
+  for (int i = 0; i < 8; i += PER_16_BYTES) store_16_bytes(p + i, values + i);
 }
 
 // EACH elements of a row per thread, which lie in one group.

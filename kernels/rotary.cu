@@ -21,7 +21,7 @@ struct RotaryShape {
   RotaryPart parts[MOST_ROTARY_PARTS];
 };
 
-// A thread turns WIDTH elements of the first half of a head and those WIDTH of the second half that belong to them.
+// A thread turns WIDTH (1 or PER_16_BYTES) elements of the first half of a head and those WIDTH of the second half that belong to them.
 template <int WIDTH>
 __device__ __forceinline__ void turn(const Element* cosine, const Element* sine, const RotaryShape& s) {
   const int groups = s.half / WIDTH;
@@ -42,9 +42,9 @@ __device__ __forceinline__ void turn(const Element* cosine, const Element* sine,
     const Element* from = part.x + batch * part.x_batch + head * part.x_head + row * part.x_row + e;
     Element* to = part.out + batch * part.out_batch + head * part.out_head + row * part.out_row + e;
     Accumulator first[WIDTH], second[WIDTH];
-    if constexpr (WIDTH == 4) {
-      load_four(from, first);
-      load_four(from + s.half, second);
+    if constexpr (WIDTH > 1) {
+      load_16_bytes(from, first);
+      load_16_bytes(from + s.half, second);
     } else {
       first[0] = widen(from[0]);
       second[0] = widen(from[s.half]);
@@ -52,11 +52,11 @@ __device__ __forceinline__ void turn(const Element* cosine, const Element* sine,
     if (part.turned) {
       const long long angle = batch * s.angle_batch + head * s.angle_head + row * s.angle_row + e;
       Accumulator c1[WIDTH], c2[WIDTH], s1[WIDTH], s2[WIDTH];
-      if constexpr (WIDTH == 4) {
-        load_four(cosine + angle, c1);
-        load_four(cosine + angle + s.half, c2);
-        load_four(sine + angle, s1);
-        load_four(sine + angle + s.half, s2);
+      if constexpr (WIDTH > 1) {
+        load_16_bytes(cosine + angle, c1);
+        load_16_bytes(cosine + angle + s.half, c2);
+        load_16_bytes(sine + angle, s1);
+        load_16_bytes(sine + angle + s.half, s2);
       } else {
         c1[0] = widen(cosine[angle]);
         c2[0] = widen(cosine[angle + s.half]);
@@ -70,9 +70,9 @@ __device__ __forceinline__ void turn(const Element* cosine, const Element* sine,
         first[j] = turned;
       }
     }
-    if constexpr (WIDTH == 4) {
-      store_four(to, first);
-      store_four(to + s.half, second);
+    if constexpr (WIDTH > 1) {
+      store_16_bytes(to, first);
+      store_16_bytes(to + s.half, second);
     } else {
       to[0] = narrow(first[0]);
       to[s.half] = narrow(second[0]);
@@ -81,4 +81,4 @@ __device__ __forceinline__ void turn(const Element* cosine, const Element* sine,
 }
 
 extern "C" __global__ void rotary_single(const Element* cosine, const Element* sine, RotaryShape s) { turn<1>(cosine, sine, s); }
-extern "C" __global__ void rotary_four(const Element* cosine, const Element* sine, RotaryShape s) { turn<4>(cosine, sine, s); }
+extern "C" __global__ void rotary_16(const Element* cosine, const Element* sine, RotaryShape s) { turn<PER_16_BYTES>(cosine, sine, s); }

@@ -83,6 +83,13 @@ __device__ __forceinline__ void load_16_bytes(const Element* p, Accumulator* val
   for (int i = 0; i < PER_16_BYTES; i++) values[i] = widen(all.at[i]);
 }
 
+__device__ __forceinline__ void store_16_bytes(Element* p, const Accumulator* values) {
+  SixteenBytes all;
+#pragma unroll
+  for (int i = 0; i < PER_16_BYTES; i++) all.at[i] = narrow(values[i]);
+  *reinterpret_cast<uint4*>(p) = reinterpret_cast<const uint4&>(all);
+}
+
 constexpr unsigned ALL_LANES = 0xffffffffu;
 
 template <class T>

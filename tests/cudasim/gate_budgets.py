@@ -164,16 +164,12 @@ FILES: dict[str, KernelFile] = {
     ),
     "gate.cu": KernelFile(
         storages("gate.cu", "f32", "f16", activations=["swish"]),
-        # four halves are 8 bytes
-        {"gate_four": Budget(48), "gate_single": Budget(40)},
+        {"gate_16": Budget(40, loads_16=2, stores_16=1), "gate_single": Budget(40)},
     ),
     "rotary.cu": KernelFile(
         storages("rotary.cu", "f32", "f16"),
-        {
-            # four halves are 8 bytes
-            "rotary_four": Budget(80),
-            "rotary_single": Budget(64),
-        },
+        # both halves of the data and of two angles
+        {"rotary_16": Budget(64, loads_16=6, stores_16=2), "rotary_single": Budget(64)},
     ),
     "reorder.cu": KernelFile(
         as_it_is("reorder.cu"),

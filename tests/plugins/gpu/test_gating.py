@@ -125,7 +125,7 @@ def test_near_misses_are_left_alone(name):
 @pytest.mark.parametrize("precision", ["f32", "f16"])
 @pytest.mark.parametrize("rows", [1, 3, 20])
 @pytest.mark.parametrize("kind", ["plain", "transposed", "packed"])
-@pytest.mark.parametrize("width", [WIDE, 7, 1])
+@pytest.mark.parametrize("width", [WIDE, 12, 7, 1])
 def test_on_the_device(kind, rows, width, precision, cudasim):
     x = ops.parameter([-1, HIDDEN], np.float32)
     weights = (
@@ -144,5 +144,9 @@ def test_on_the_device(kind, rows, width, precision, cudasim):
         (got,) = request.infer(feed).values()
     limit = {"f32": 2e-5, "f16": 2e-2}[precision] * float(np.abs(want).max())
     np.testing.assert_allclose(got, want, 0, limit)
+    kernels = [x.kernel for x in log]
     if rows <= 8:
-        assert len(log) == 1, [x.kernel for x in log]
+        assert len(kernels) == 1, kernels
+    else:
+        whole = width * {"f32": 4, "f16": 2}[precision] % 16 == 0
+        assert ("gate_16" if whole else "gate_single") in kernels, kernels

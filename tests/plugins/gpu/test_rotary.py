@@ -109,7 +109,7 @@ def test_near_misses_are_left_alone(name):
 
 @pytest.mark.gpu_sim(check=[False, True])
 @pytest.mark.parametrize("precision", ["f32", "f16", "bf16"])
-@pytest.mark.parametrize("size", [SIZE, 10])
+@pytest.mark.parametrize("size", [SIZE, 24, 10])
 def test_on_the_device(precision, size, cudasim):
     """Angles for each position, data in the order of a projection, batch and length found out when it runs."""
     inputs = parameters([-1, -1, 3, size], [-1, 1, -1, size], [-1, 1, -1, size])
@@ -125,10 +125,15 @@ def test_on_the_device(precision, size, cudasim):
     for batch, length, angles in ((2, 7, 2), (2, 7, 1), (1, 1, 1), (1, 0, 1)):
         feeds = [reals(batch, length, 3, size), reals(angles, 1, length, size, seed=1)]
         feeds.append(reals(angles, 1, length, size, seed=2))
-        expected, actual = reference(feeds)[0], compiled(feeds)[0]
+        with cudasim.launches() as log:
+            expected, actual = reference(feeds)[0], compiled(feeds)[0]
         assert actual.shape == expected.shape
         largest = np.abs(expected).max(initial=1)
         np.testing.assert_allclose(actual, expected, 0, limit * largest)
+        if length:
+            half = size // 2 * (4 if precision == "f32" else 2)
+            name = "rotary_single" if half % 16 else "rotary_16"
+            assert [x.kernel for x in log if "rotary" in x.kernel] == [name]
 
 
 # ---- query, key and value together ----------------------------------------------------------------------------------

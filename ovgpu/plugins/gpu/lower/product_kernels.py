@@ -191,11 +191,13 @@ def encode_gate(
     half: int,
 ) -> None:
     """activation(first half) * second half of ``rows`` rows with 2 * ``half`` elements."""
-    vector = half % 4 == 0 and product % (4 * storage.size) == 0 and out % (4 * storage.size) == 0
-    count = rows * half // (4 if vector else 1)
+    width = 16 // storage.size
+    if half % width or product % 16 or out % 16:
+        width = 1
+    count = rows * half // width
     source = variant("gate.cu", storage, epilogue.activations, epilogue.parameters)
     arguments = [np.uint64(product), np.uint64(out), np.int64(count), np.int32(half)]
-    name = "gate_four" if vector else "gate_single"
+    name = "gate_single" if width == 1 else "gate_16"
     encoder.launch(source, name, blocks_for(count), 256, arguments)
 
 

@@ -89,7 +89,7 @@ def _takes_rows(op: Lowering, index: int, tensor: DeviceTensor) -> bool:
     output_fits=_takes_rows,
 )
 def lower_rotary_embedding(encoder: Encoder, op: Lowering) -> None:
-    """A thread for each pair of elements, or for four of them where they are aligned."""
+    """A thread for each pair of elements, or for 16 bytes of both halves where all of them are aligned."""
     cosine, sine, *data = (op.input(i) for i in range(len(op.inputs)))
     layouts, first = op.attributes["layouts"], op.outputs[0]
     if not any(out.size for out in op.outputs):
@@ -107,15 +107,17 @@ def lower_rotary_embedding(encoder: Encoder, op: Lowering) -> None:
         rows.append((x.address, out.address, total, turned, *steps, *results))
         numbers += [*steps, *results, *(t.address // first.storage.size for t in (x, out))]
         total += heads_first(out.shape, wanted)[1]
-    vector = (size // 2) % 4 == 0 and all(n % 4 == 0 for n in numbers)
-    count = batch * total * length * (size // 2) // (4 if vector else 1)
+    width = 16 // first.storage.size
+    if any(n % width for n in (size // 2, *numbers)):
+        width = 1
+    count = batch * total * length * (size // 2) // width
     if not count:
         return
     rows += [_NO_PART] * (MOST_PARTS - len(rows))
     whole = {"heads": total, "length": length, "half": size // 2, "count": count, "parts": rows}
     whole |= {f"angle_{axis}": s for axis, s in zip(_AXES, angles)}
     shape = struct(_SHAPE, whole)
-    function = "rotary_four" if vector else "rotary_single"
+    function = "rotary_single" if width == 1 else "rotary_16"
     arguments = [np.uint64(cosine.address), np.uint64(sine.address), shape]
     source = variant("rotary.cu", first.storage)
     encoder.launch(source, function, blocks_for(count), 256, arguments)
