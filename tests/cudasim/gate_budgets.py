@@ -178,6 +178,8 @@ FILES: dict[str, KernelFile] = {
     "pooling.cu": KernelFile(
         storages("pooling.cu", "f32", "f16"),
         {
+            # strides 1 and 2
+            "*_pool_16": Budget(80, loads_16=1 + 2, stores_16=1),
             "average_pool": Budget(80),
             "max_pool*": Budget(48),
             "adaptive_*": Budget(56),

@@ -76,17 +76,46 @@ def _describe(op: Lowering, windows: Windows) -> np.ndarray:
     return struct(_SHAPE, values)
 
 
-def _grid(shape: np.ndarray) -> tuple[tuple[int, int], int]:
-    """Blocks and threads: a thread for each window, blocks of planes in y."""
-    windows, planes = int(shape["windows"][0]), int(shape["planes"][0])
-    threads = 256 if windows > 128 else 64
-    return (blocks_for(windows, threads), min(planes, 65535)), threads
+def _grid(shape: np.ndarray, width: int = 1) -> tuple[tuple[int, int], int]:
+    """Blocks and threads: a thread for ``width`` windows, blocks of planes in y."""
+    strips, planes = int(shape["windows"][0]) // width, int(shape["planes"][0])
+    threads = 256 if strips > 128 else 64
+    return (blocks_for(strips, threads), min(planes, 65535)), threads
+
+
+def _strip(op: Lowering, windows: Windows) -> int:
+    """Windows along the last axis that a thread takes: 1, or as many as 16 bytes hold where ``pool_strips`` can."""
+    data, out = op.input(0), op.outputs[0]
+    width = 16 // out.storage.size
+    kernel, stride, begin = windows.kernel[2], windows.strides[2], windows.begin[2]
+    fits = (
+        stride in (1, 2)
+        and begin in (0, 1)
+        and begin < kernel <= begin + 1 + stride
+        and windows.dilations[2] == 1
+        and windows.sizes[2] == stride * windows.counts[2]
+        and windows.counts[2] % width == 0
+        and data.address % 16 == 0
+        and out.address % 16 == 0
+    )
+    return width if fits else 1
 
 
 def _fixed_windows(op: Lowering) -> Windows:
     return Windows.of(
         op.attributes, op.input(0).shape[2:], op.attributes["kernel"], op.outputs[0].shape[2:]
     )
+
+
+def _encode_fixed(encoder: Encoder, op: Lowering, name: str) -> None:
+    """Fixed windows, without positions."""
+    data, out, windows = op.input(0), op.outputs[0], _fixed_windows(op)
+    width = _strip(op, windows)
+    shape = _describe(op, windows)
+    grid, threads = _grid(shape, width)
+    function = name if width == 1 else f"{name}_16"
+    source = variant("pooling.cu", out.storage)
+    encoder.launch(source, function, grid, threads, [data.pointer, out.pointer, shape])
 
 
 def _adaptive_windows(op: Lowering) -> Windows:
@@ -98,13 +127,12 @@ def _adaptive_windows(op: Lowering) -> Windows:
 @lowers("MaxPool", accepts=_accepts)
 def lower_max_pool(encoder: Encoder, op: Lowering) -> None:
     data, out = op.input(0), op.outputs[0]
+    if len(op.outputs) == 1:
+        _encode_fixed(encoder, op, "max_pool")
+        return
     shape = _describe(op, _fixed_windows(op))
     grid, threads = _grid(shape)
     source = variant("pooling.cu", out.storage)
-    if len(op.outputs) == 1:
-        arguments = [data.pointer, out.pointer, shape]
-        encoder.launch(source, "max_pool", grid, threads, arguments)
-        return
     # Positions count elements of the data flattened from `axis` on.
     axis = op.attributes["axis"] % len(data.shape)
     plane = math.prod(data.shape[2:])
@@ -118,11 +146,7 @@ def lower_max_pool(encoder: Encoder, op: Lowering) -> None:
 
 @lowers("AvgPool", accepts=_accepts_reals)
 def lower_average_pool(encoder: Encoder, op: Lowering) -> None:
-    data, out = op.input(0), op.outputs[0]
-    shape = _describe(op, _fixed_windows(op))
-    grid, threads = _grid(shape)
-    source = variant("pooling.cu", out.storage)
-    encoder.launch(source, "average_pool", grid, threads, [data.pointer, out.pointer, shape])
+    _encode_fixed(encoder, op, "average_pool")
 
 
 @lowers("AdaptiveAvgPool", accepts=_accepts_reals)
