@@ -170,8 +170,8 @@ CONVOLUTION_TILES(convolution_tensor_64x64, TensorTiles64)
 #endif
 #endif
 
-// Groups that make few channels (depthwise), and sums whose order matters: a thread sums one window, by tap and channel;
-// blockIdx.y is (image, channel).
+// Groups that make few channels, and sums whose order matters: a thread sums one window, by tap and channel; blockIdx.y is
+// (image, channel). Those that read one channel have depthwise.cu, but for windows with gaps or large steps.
 extern "C" __global__ void __launch_bounds__(256, 1)
     convolution_direct(const Element* data, const Filter* filters, const Summand* bias, const Element* residual, Element* out,
                        ConvolutionShape s) {

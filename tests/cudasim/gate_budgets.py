@@ -138,6 +138,31 @@ FILES: dict[str, KernelFile] = {
             "convolution_128x128": Budget(232, shared_bytes=16896 + 1024),
         },
     ),
+    "depthwise.cu": KernelFile(
+        together(
+            storages(
+                "depthwise.cu", "f32", "f16", activations=["gelu"], macros=["TAPS=3 STRIDE=1"]
+            ),
+            storages(
+                "depthwise.cu",
+                "f16",
+                activations=["relu"],
+                macros=["TAPS=5 STRIDE=1 WITH_RESIDUAL"],
+            ),
+            storages(
+                "depthwise.cu",
+                "f16",
+                activations=["hswish"],
+                macros=["TAPS=5 STRIDE=2 WIDE_BIAS WIDE_FILTERS"],
+            ),
+            storages("depthwise.cu", "f32", "bf16", macros=["TAPS=7 STRIDE=2"]),
+        ),
+        {
+            # two results are fewer than 16 bytes
+            "depthwise_pairs": Budget(56),
+            "depthwise_left_*": Budget(64, loads_16=1, stores_16=1),
+        },
+    ),
     "transposed_convolution.cu": KernelFile(
         storages("transposed_convolution.cu", "f32", "f16"),
         {"transposed_convolution": Budget(128, shared_bytes=17408 + 1024)},

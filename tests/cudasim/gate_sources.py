@@ -32,11 +32,16 @@ def storages(
 ) -> Texts:
     """A file once for each storage type and macro (or macros, with spaces between), with activations in its epilogue.
 
-    Integers have no activations.
+    ``NAME=value`` gives a macro a value. Integers have no activations.
     """
     types = [getattr(Type, name) for name in names]
     return lambda: [
-        variant(file, t, activations if t.is_real() else (), macros=macro.split())
+        variant(
+            file,
+            t,
+            activations if t.is_real() else (),
+            macros=[name.replace("=", " ") for name in macro.split()],
+        )
         for macro in macros or ("",)
         for t in types
     ]

@@ -173,6 +173,136 @@ def _compare_on_tensor_cores(monkeypatch, precision, edge, cudasim):
         assert [launch.kernel for launch in log] == [f"convolution_tensor_{edge}x{edge}"]
 
 
+# Data, filters, attributes, and the end of the kernel's name in f32 and f16: the padding that it is made for.
+STRIPS = {
+    "same_3": ((2, 3, 9, 16), (3, 1, 1, 3, 3), _windows(2, 1, 1, 1, 1), "left_1", "left_1"),
+    "same_5": ((1, 3, 5, 24), (3, 1, 1, 5, 5), _windows(2, 1, 1, 2, 2), "left_2", "left_2"),
+    "same_7": ((1, 2, 4, 16), (2, 1, 1, 7, 7), _windows(2, 1, 1, 3, 3), "left_3", "left_3"),
+    "halved_3": ((1, 3, 8, 32), (3, 1, 1, 3, 3), _windows(2, 2, 1, 1, 1), "left_1", "left_1"),
+    "halved_5": ((2, 2, 7, 16), (2, 1, 1, 5, 5), _windows(2, 2, 1, 1, 2), "left_1", "left_1"),
+    "halved_7": ((1, 2, 4, 40), (2, 1, 1, 7, 7), _windows(2, 2, 1, 3, 3), "left_3", "left_3"),
+    "same_upper": (
+        (1, 2, 7, 32), (2, 1, 1, 3, 3), _windows(2, 2, auto_pad="same_upper"), "left_0", "left_0",
+    ),
+    "causal_4": ((2, 3, 40), (3, 1, 1, 4), _windows(1, 1, 1, 3, 0), "left_3", "left_3"),
+    "causal_5": ((2, 3, 40), (3, 1, 1, 5), _windows(1, 1, 1, 4, 0), "left_0", "pairs"),
+    # results of other alignment than the data, and the other way round
+    "valid": ((1, 2, 5, 16), (2, 1, 1, 3, 3), _windows(2), "left_0", "left_0"),
+    "to_aligned": ((1, 2, 5, 18), (2, 1, 1, 3, 3), _windows(2), "pairs", "pairs"),
+    "narrow": ((2, 3, 5, 8), (3, 1, 1, 3, 5), _windows(2, 2, 1, (1, 0), 0), "left_0", "left_0"),
+    "half_aligned": ((2, 3, 4, 12), (3, 1, 1, 3, 3), _windows(2, 1, 1, 1, 1), "left_1", "pairs"),
+    "even": ((2, 5, 6, 14), (5, 1, 1, 3, 3), _windows(2, 1, 1, 1, 1), "pairs", "pairs"),
+    "odd": ((2, 5, 7, 7), (5, 1, 1, 5, 5), _windows(2, 1, 1, 2, 2), "pairs", "pairs"),
+    "odd_halved": ((1, 5, 7, 13), (5, 1, 1, 3, 3), _windows(2, 2, 1, 1, 1), "pairs", "pairs"),
+    "two": ((1, 3, 4, 2), (3, 1, 1, 3, 3), _windows(2, 1, 1, 1, 1), "pairs", "pairs"),
+    "far_padding": ((1, 2, 3, 8), (2, 1, 1, 3, 3), _windows(2, 1, 1, 9, 9), "left_1", "left_1"),
+    "far_pairs": ((1, 2, 3, 5), (2, 1, 1, 3, 3), _windows(2, 2, 1, 7, 6), "pairs", "pairs"),
+    "3d": (
+        (2, 2, 4, 5, 16), (2, 1, 1, 2, 3, 3),
+        _windows(3, (1, 2, 1), (1, 2, 1), (1, 2, 1), (0, 1, 1)), "left_1", "left_1",
+    ),
+    "3d_pairs": (
+        (1, 2, 4, 5, 6), (2, 1, 1, 3, 2, 3), _windows(3, (2, 1, 2), (1, 1, 1), 1, 0), "pairs", "pairs",
+    ),
+    "multiplier": ((2, 3, 5, 16), (3, 4, 1, 3, 3), _windows(2, 1, 1, 1, 1), "left_1", "left_1"),
+    "column": ((1, 3, 6, 16), (3, 1, 1, 5, 1), _windows(2, (3, 2), (2, 1), (4, 0), 0), "left_0", "left_0"),
+    "taps_2": ((1, 3, 4, 16), (3, 1, 1, 2, 2), _windows(2, 1, 1, 0, 1), "left_0", "left_0"),
+    "taps_6": ((1, 3, 1, 16), (3, 1, 1, 1, 6), _windows(2, 1, 1, (0, 3), (0, 2)), "left_3", "left_3"),
+    "many": ((2, 70, 6, 16), (70, 1, 1, 3, 3), _windows(2, 1, 1, 1, 1), "left_1", "left_1"),
+}  # fmt: skip
+
+
+def _depthwise(cudasim, data, filters, attributes, precision=Type.f32):
+    """Results of one convolution, and the name of the kernel that made them."""
+    arrays = [numbers(data, 1), numbers(filters, 2)]
+    with cudasim.launches() as log:
+        (result,) = compare("GroupConvolution", arrays, precision=precision, **attributes)
+    (launch,) = log
+    return result, launch.kernel
+
+
+@pytest.mark.gpu_sim(check=True)
+@PRECISIONS
+def test_strips(precision, cudasim):
+    """Depthwise: the kernel that the host chooses by sizes, padding and alignment."""
+    for case, (data, filters, attributes, *kernels) in STRIPS.items():
+        _, kernel = _depthwise(cudasim, data, filters, attributes, precision)
+        assert kernel == f"depthwise_{kernels[precision is Type.f16]}", case
+
+
+@pytest.mark.gpu_sim(arch=[75, 90], check=True)
+def test_strips_of_bf16_and_integers(cudasim):
+    for case in ("same_3", "halved_5", "odd"):
+        data, filters, attributes, *_ = STRIPS[case]
+        _depthwise(cudasim, data, filters, attributes, Type.bf16)
+        rng = np.random.default_rng(0)
+        arrays = [rng.integers(-99, 99, shape).astype(np.int32) for shape in (data, filters)]
+        compare("GroupConvolution", arrays, **attributes)
+
+
+@pytest.mark.gpu_sim(check=True)
+@PRECISIONS
+def test_strips_with_bias_residual_and_activation(precision, cudasim):
+    """Filters and bias are constants, which stay f32 beside tensors of f16."""
+    fused = {"activations": ["clamp", "hswish"], "activation_parameters": [-1.0, 1.5]}
+    for case in ("same_3", "halved_5", "valid", "even", "odd", "3d", "multiplier"):
+        data, filters, attributes, *kernels = STRIPS[case]
+        arrays = [numbers(data, 1), numbers(filters, 2), numbers((filters[0] * filters[1],), 3)]
+        name, how = "GroupConvolutionBiasActivation", {**attributes, **fused, "constant": [1, 2]}
+        with cudasim.launches() as log:
+            (result,) = compare(name, arrays, "ovgpu", precision, **how)
+            compare(name, [*arrays, numbers(result.shape, 4)], "ovgpu", precision, **how)
+        expected = f"depthwise_{kernels[precision is Type.f16]}"
+        assert [launch.kernel for launch in log] == [expected] * 2, case
+
+
+@pytest.mark.gpu_sim
+def test_sums_of_strips_have_the_order_of_others(cudasim, monkeypatch):
+    """To the bit: results that are quantized next do not depend on the kernel."""
+    from ovgpu.plugins.gpu.lower import convolution
+
+    cases = [STRIPS[name] for name in ("same_3", "halved_7", "odd", "3d", "far_padding")]
+    strips = [_depthwise(cudasim, *case[:3])[0] for case in cases]
+    monkeypatch.setattr(convolution, "takes_strips", lambda *_: False)
+    for case, expected in zip(cases, strips, strict=True):
+        result, kernel = _depthwise(cudasim, *case[:3])
+        assert kernel == "convolution_direct"
+        np.testing.assert_array_equal(result, expected)
+
+
+@pytest.mark.gpu_sim(check=True)
+@PRECISIONS
+def test_windows_that_are_no_strips(precision, cudasim):
+    """Gaps and large steps along rows, large windows, single columns, and groups of several channels."""
+    cases = [
+        ((1, 3, 6, 16), (3, 1, 1, 3, 3), _windows(2, 1, (1, 2), 1, 1)),
+        ((1, 3, 6, 16), (3, 1, 1, 3, 3), _windows(2, (1, 3), 1, 1, 1)),
+        ((2, 3, 32), (3, 1, 1, 9), _windows(1, 1, 1, 4, 4)),
+        ((2, 3, 32, 1), (3, 1, 1, 3, 1), _windows(2, 1, 1, (1, 0), (1, 0))),
+        ((1, 6, 5, 16), (3, 2, 2, 3, 3), _windows(2, 1, 1, 1, 1)),
+    ]
+    for data, filters, attributes in cases:
+        assert _depthwise(cudasim, data, filters, attributes, precision)[1] == "convolution_direct"
+
+
+@pytest.mark.gpu_sim(check=True)
+def test_few_blocks_compute_many_strips(cudasim, monkeypatch):
+    from ovgpu.plugins.gpu.lower import depthwise
+
+    monkeypatch.setattr(depthwise, "blocks_for", lambda *_: 1)
+    for case in ("same_3", "many", "odd"):
+        _depthwise(cudasim, *STRIPS[case][:3])
+
+
+@pytest.mark.gpu_sim
+def test_strips_of_nothing(cudasim):
+    with cudasim.launches() as log:
+        for data in ((0, 3, 6, 16), (0, 3, 5, 7)):
+            arrays = [numbers(data, 1), numbers((3, 1, 1, 3, 3), 2)]
+            compare("GroupConvolution", arrays, **_windows(2, 1, 1, 1, 1))
+    assert not log
+
+
 @pytest.mark.gpu_sim
 def test_integers():
     rng = np.random.default_rng(0)

@@ -1,7 +1,7 @@
 """Convolutions and transposed convolutions, with bias and activations where a fusion added them.
 
-A 1x1 convolution is a product of matrices; groups that make few channels are summed window by window; everything else
-is a product with windows that are gathered on the fly.
+A 1x1 convolution is a product of matrices; groups that make few channels are summed window by window, or strip by strip
+of windows where they read one channel; everything else is a product with windows that are gathered on the fly.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ovgpu.ops.window import extent, filled
 from ovgpu.passes.graph_editing import feeds_quantization
 from ovgpu.plugins.gpu.divisor import DIVISOR, divisor
 from ovgpu.plugins.gpu.encoder import Encoder, blocks_for
+from ovgpu.plugins.gpu.lower.depthwise import encode_depthwise, takes_strips
 from ovgpu.plugins.gpu.lower.product import Epilogue, Product, lowered_epilogue, takes_types
 from ovgpu.plugins.gpu.lower.product_kernels import encode_product
 from ovgpu.plugins.gpu.lower.tiles import (
@@ -147,13 +148,17 @@ def lower_convolution(encoder: Encoder, op: Lowering) -> None:
             encoder, _pointwise(data, filters, out, rows, channels, epilogue), op.scratch
         )
         return
-    shape = _describe(data, filters, out, (groups, rows, channels), windows)
     macros = ["WIDE_FILTERS"] if filters.storage is not out.storage else []
-    source = epilogue.text("convolution.cu", out.storage, macros)
     added = np.uint64(epilogue.bias), np.uint64(epilogue.residual)
     pointers = [data.pointer, filters.pointer, *added, out.pointer]
+    in_order = ordered or _is_direct(groups, rows)
+    if in_order and takes_strips(out, channels, windows):
+        encode_depthwise(encoder, data, out, rows, windows, epilogue, pointers, macros)
+        return
+    shape = _describe(data, filters, out, (groups, rows, channels), windows)
+    source = epilogue.text("convolution.cu", out.storage, macros)
     count = math.prod(windows.counts)
-    if ordered or _is_direct(groups, rows):
+    if in_order:
         planes = min(out.shape[0] * out.shape[1], 65535)
         threads = 256 if count > 128 else 64
         grid = (blocks_for(count, threads), planes)
