@@ -1,8 +1,9 @@
 // Depthwise convolutions of one to three spatial dimensions: each output channel reads one input channel. Layout NC(spatial).
 //
 // They do little with what they read. A thread computes a strip of outputs that lie side by side: it loads what the strip needs
-// of a row of the data once, 16 bytes at a time where rows are aligned, and applies all taps of the row from registers. So TAPS
-// and STRIDE, the size and step of windows along a row, are compiled in; whatever is across rows is not.
+// of a row of the data once, 16 bytes at a time where rows are aligned, and applies all taps of the row from registers. So the
+// windows along a row are compiled in, which models hardly ever take from their inputs: their size TAPS, their STRIDE, and the
+// PADDING before aligned rows. What is across rows is not.
 #include "epilogue.cuh"
 #include "storage.cuh"
 
@@ -16,8 +17,8 @@ struct DepthwiseShape {
   Divisor by_channels, by_multiplier;  // of the result, and those of one input channel
 };
 
-// Strips of COUNT results. LEFT: their windows start so many elements before 16 bytes that are aligned in every row, and these
-// are wholly inside of a row or wholly outside; -1: nothing is known about rows.
+// Strips of COUNT results. LEFT: rows are of COUNT elements that are aligned, so that all are inside of a row or all are outside,
+// and the first window starts LEFT places before such ones; -1: nothing is known about rows.
 template <int COUNT, int LEFT>
 struct Strip {
   static constexpr int NEEDED = (COUNT - 1) * STRIDE + TAPS;
@@ -31,20 +32,28 @@ struct Strip {
     for (int i = 0; i < COUNT; i++) sums[i] = 0;
   }
 
+  static __device__ __forceinline__ void load_strip(const Element* p, Accumulator* values) {
+    if constexpr (COUNT == PER_16_BYTES) {
+      load_16_bytes(p, values);
+    } else {
+      load_four(p, values);
+    }
+  }
+
   // Elements of a row from first_x on, 0 where there are none.
   static __device__ __forceinline__ void load(const Element* row, int first_x, int size, Accumulator (&values)[NEEDED]) {
-    constexpr int AT_ONCE = LEFT < 0 ? 1 : PER_16_BYTES, BEFORE = LEFT < 0 ? 0 : (PER_16_BYTES - LEFT) % PER_16_BYTES;
+    constexpr int AT_ONCE = LEFT < 0 ? 1 : COUNT, BEFORE = LEFT < 0 ? 0 : (COUNT - LEFT % COUNT) % COUNT;
 #pragma unroll
     for (int start = -BEFORE; start < NEEDED; start += AT_ONCE) {
       const int from = max(start, 0), to = min(start + AT_ONCE, NEEDED);
-      // A single element of 16 bytes is not worth the registers of the others.
+      // A single element is not worth the registers of the others.
       const int x = first_x + (to - from > 1 ? start : from);
       const bool inside = static_cast<unsigned>(x) < static_cast<unsigned>(size);
       if (to - from > 1) {
-        Accumulator group[PER_16_BYTES] = {};
-        if (inside) load_16_bytes(row + x, group);
+        Accumulator group[COUNT] = {};
+        if (inside) load_strip(row + x, group);
 #pragma unroll
-        for (int i = 0; i < PER_16_BYTES; i++)
+        for (int i = 0; i < COUNT; i++)
           if (start + i >= 0 && start + i < NEEDED) values[start + i] = group[i];
       } else {
         values[from] = inside ? widen(row[x]) : Accumulator(0);
@@ -115,21 +124,15 @@ __device__ __forceinline__ void depthwise(const Element* data, const Filter* fil
   }
 }
 
-#define DEPTHWISE(NAME, COUNT, LEFT)                                                                                         \
+#define STRIPS(NAME, COUNT, LEFT)                                                                                            \
   extern "C" __global__ void __launch_bounds__(256)                                                                          \
       NAME(const Element* data, const Filter* filters, const Summand* bias, const Element* residual, Element* out,           \
            DepthwiseShape s) {                                                                                               \
     depthwise<COUNT, LEFT>(data, filters, bias, residual, out, s);                                                           \
   }
-// Rows that no 16 bytes divide, or other paddings than below: neighbouring threads read and write neighbouring places.
-DEPTHWISE(depthwise_pairs, 2, -1)
-DEPTHWISE(depthwise_left_0, PER_16_BYTES, 0)
-#if TAPS > 1
-DEPTHWISE(depthwise_left_1, PER_16_BYTES, 1)
-#endif
-#if TAPS > 2
-DEPTHWISE(depthwise_left_2, PER_16_BYTES, 2)
-#endif
-#if TAPS > 3
-DEPTHWISE(depthwise_left_3, PER_16_BYTES, 3)
+// Rows that nothing is known about: neighbouring threads read and write neighbouring places.
+STRIPS(depthwise_pairs, 2, -1)
+STRIPS(depthwise_16, PER_16_BYTES, PADDING)
+#if defined(STORAGE_F16) || defined(STORAGE_BF16)
+STRIPS(depthwise_8, 4, PADDING)
 #endif

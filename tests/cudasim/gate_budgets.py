@@ -141,26 +141,31 @@ FILES: dict[str, KernelFile] = {
     "depthwise.cu": KernelFile(
         together(
             storages(
-                "depthwise.cu", "f32", "f16", activations=["gelu"], macros=["TAPS=3 STRIDE=1"]
+                "depthwise.cu",
+                "f32",
+                "f16",
+                activations=["gelu"],
+                macros=["TAPS=3 STRIDE=1 PADDING=1"],
             ),
             storages(
                 "depthwise.cu",
                 "f16",
                 activations=["relu"],
-                macros=["TAPS=5 STRIDE=1 WITH_RESIDUAL"],
+                macros=["TAPS=5 STRIDE=1 PADDING=2 WITH_RESIDUAL"],
             ),
             storages(
                 "depthwise.cu",
                 "f16",
                 activations=["hswish"],
-                macros=["TAPS=5 STRIDE=2 WIDE_BIAS WIDE_FILTERS"],
+                macros=["TAPS=5 STRIDE=2 PADDING=1 WIDE_BIAS WIDE_FILTERS"],
             ),
-            storages("depthwise.cu", "f32", "bf16", macros=["TAPS=7 STRIDE=2"]),
+            storages("depthwise.cu", "f32", "bf16", macros=["TAPS=7 STRIDE=2 PADDING=3"]),
         ),
         {
             # two results are fewer than 16 bytes
             "depthwise_pairs": Budget(56),
-            "depthwise_left_*": Budget(64, loads_16=1, stores_16=1),
+            "depthwise_8": Budget(56),
+            "depthwise_16": Budget(64, loads_16=1, stores_16=1),
         },
     ),
     "transposed_convolution.cu": KernelFile(

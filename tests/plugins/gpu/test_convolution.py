@@ -173,42 +173,45 @@ def _compare_on_tensor_cores(monkeypatch, precision, edge, cudasim):
         assert [launch.kernel for launch in log] == [f"convolution_tensor_{edge}x{edge}"]
 
 
-# Data, filters, attributes, and the end of the kernel's name in f32 and f16: the padding that it is made for.
+# Data, filters, attributes, and the end of the kernel's name in f32 and f16: bytes of an access.
 STRIPS = {
-    "same_3": ((2, 3, 9, 16), (3, 1, 1, 3, 3), _windows(2, 1, 1, 1, 1), "left_1", "left_1"),
-    "same_5": ((1, 3, 5, 24), (3, 1, 1, 5, 5), _windows(2, 1, 1, 2, 2), "left_2", "left_2"),
-    "same_7": ((1, 2, 4, 16), (2, 1, 1, 7, 7), _windows(2, 1, 1, 3, 3), "left_3", "left_3"),
-    "halved_3": ((1, 3, 8, 32), (3, 1, 1, 3, 3), _windows(2, 2, 1, 1, 1), "left_1", "left_1"),
-    "halved_5": ((2, 2, 7, 16), (2, 1, 1, 5, 5), _windows(2, 2, 1, 1, 2), "left_1", "left_1"),
-    "halved_7": ((1, 2, 4, 40), (2, 1, 1, 7, 7), _windows(2, 2, 1, 3, 3), "left_3", "left_3"),
+    "same_3": ((2, 3, 9, 16), (3, 1, 1, 3, 3), _windows(2, 1, 1, 1, 1), "16", "16"),
+    "same_5": ((1, 3, 5, 24), (3, 1, 1, 5, 5), _windows(2, 1, 1, 2, 2), "16", "16"),
+    "same_7": ((1, 2, 4, 16), (2, 1, 1, 7, 7), _windows(2, 1, 1, 3, 3), "16", "16"),
+    "halved_3": ((1, 3, 8, 32), (3, 1, 1, 3, 3), _windows(2, 2, 1, 1, 1), "16", "16"),
+    "halved_5": ((2, 2, 7, 16), (2, 1, 1, 5, 5), _windows(2, 2, 1, 1, 2), "16", "16"),
+    "halved_7": ((1, 2, 4, 40), (2, 1, 1, 7, 7), _windows(2, 2, 1, 3, 3), "16", "8"),
     "same_upper": (
-        (1, 2, 7, 32), (2, 1, 1, 3, 3), _windows(2, 2, auto_pad="same_upper"), "left_0", "left_0",
+        (1, 2, 7, 32), (2, 1, 1, 3, 3), _windows(2, 2, auto_pad="same_upper"), "16", "16",
     ),
-    "causal_4": ((2, 3, 40), (3, 1, 1, 4), _windows(1, 1, 1, 3, 0), "left_3", "left_3"),
-    "causal_5": ((2, 3, 40), (3, 1, 1, 5), _windows(1, 1, 1, 4, 0), "left_0", "pairs"),
+    "causal_4": ((2, 3, 40), (3, 1, 1, 4), _windows(1, 1, 1, 3, 0), "16", "16"),
+    "causal_5": ((2, 3, 40), (3, 1, 1, 5), _windows(1, 1, 1, 4, 0), "16", "16"),
     # results of other alignment than the data, and the other way round
-    "valid": ((1, 2, 5, 16), (2, 1, 1, 3, 3), _windows(2), "left_0", "left_0"),
+    "valid": ((1, 2, 5, 16), (2, 1, 1, 3, 3), _windows(2), "16", "16"),
     "to_aligned": ((1, 2, 5, 18), (2, 1, 1, 3, 3), _windows(2), "pairs", "pairs"),
-    "narrow": ((2, 3, 5, 8), (3, 1, 1, 3, 5), _windows(2, 2, 1, (1, 0), 0), "left_0", "left_0"),
-    "half_aligned": ((2, 3, 4, 12), (3, 1, 1, 3, 3), _windows(2, 1, 1, 1, 1), "left_1", "pairs"),
+    "narrow": ((2, 3, 5, 8), (3, 1, 1, 3, 5), _windows(2, 2, 1, (1, 0), 0), "16", "16"),
+    "half_aligned": ((2, 3, 4, 12), (3, 1, 1, 3, 3), _windows(2, 1, 1, 1, 1), "16", "8"),
+    "half_halved": ((2, 3, 4, 12), (3, 1, 1, 3, 3), _windows(2, 2, 1, 1, 1), "16", "8"),
+    "half_far": ((2, 3, 4, 12), (3, 1, 1, 5, 5), _windows(2, 1, 1, 6, 6), "16", "8"),
+    "to_half": ((1, 3, 4, 24), (3, 1, 1, 5, 5), _windows(2, 2, 1, 2, 2), "16", "8"),
     "even": ((2, 5, 6, 14), (5, 1, 1, 3, 3), _windows(2, 1, 1, 1, 1), "pairs", "pairs"),
     "odd": ((2, 5, 7, 7), (5, 1, 1, 5, 5), _windows(2, 1, 1, 2, 2), "pairs", "pairs"),
     "odd_halved": ((1, 5, 7, 13), (5, 1, 1, 3, 3), _windows(2, 2, 1, 1, 1), "pairs", "pairs"),
     "two": ((1, 3, 4, 2), (3, 1, 1, 3, 3), _windows(2, 1, 1, 1, 1), "pairs", "pairs"),
-    "far_padding": ((1, 2, 3, 8), (2, 1, 1, 3, 3), _windows(2, 1, 1, 9, 9), "left_1", "left_1"),
+    "far_padding": ((1, 2, 3, 8), (2, 1, 1, 3, 3), _windows(2, 1, 1, 9, 9), "16", "16"),
     "far_pairs": ((1, 2, 3, 5), (2, 1, 1, 3, 3), _windows(2, 2, 1, 7, 6), "pairs", "pairs"),
     "3d": (
         (2, 2, 4, 5, 16), (2, 1, 1, 2, 3, 3),
-        _windows(3, (1, 2, 1), (1, 2, 1), (1, 2, 1), (0, 1, 1)), "left_1", "left_1",
+        _windows(3, (1, 2, 1), (1, 2, 1), (1, 2, 1), (0, 1, 1)), "16", "16",
     ),
     "3d_pairs": (
         (1, 2, 4, 5, 6), (2, 1, 1, 3, 2, 3), _windows(3, (2, 1, 2), (1, 1, 1), 1, 0), "pairs", "pairs",
     ),
-    "multiplier": ((2, 3, 5, 16), (3, 4, 1, 3, 3), _windows(2, 1, 1, 1, 1), "left_1", "left_1"),
-    "column": ((1, 3, 6, 16), (3, 1, 1, 5, 1), _windows(2, (3, 2), (2, 1), (4, 0), 0), "left_0", "left_0"),
-    "taps_2": ((1, 3, 4, 16), (3, 1, 1, 2, 2), _windows(2, 1, 1, 0, 1), "left_0", "left_0"),
-    "taps_6": ((1, 3, 1, 16), (3, 1, 1, 1, 6), _windows(2, 1, 1, (0, 3), (0, 2)), "left_3", "left_3"),
-    "many": ((2, 70, 6, 16), (70, 1, 1, 3, 3), _windows(2, 1, 1, 1, 1), "left_1", "left_1"),
+    "multiplier": ((2, 3, 5, 16), (3, 4, 1, 3, 3), _windows(2, 1, 1, 1, 1), "16", "16"),
+    "column": ((1, 3, 6, 16), (3, 1, 1, 5, 1), _windows(2, (3, 2), (2, 1), (4, 0), 0), "16", "16"),
+    "taps_2": ((1, 3, 4, 16), (3, 1, 1, 2, 2), _windows(2, 1, 1, 0, 1), "16", "16"),
+    "taps_6": ((1, 3, 1, 16), (3, 1, 1, 1, 6), _windows(2, 1, 1, (0, 3), (0, 2)), "16", "16"),
+    "many": ((2, 70, 6, 16), (70, 1, 1, 3, 3), _windows(2, 1, 1, 1, 1), "16", "16"),
 }  # fmt: skip
 
 
@@ -245,7 +248,7 @@ def test_strips_of_bf16_and_integers(cudasim):
 def test_strips_with_bias_residual_and_activation(precision, cudasim):
     """Filters and bias are constants, which stay f32 beside tensors of f16."""
     fused = {"activations": ["clamp", "hswish"], "activation_parameters": [-1.0, 1.5]}
-    for case in ("same_3", "halved_5", "valid", "even", "odd", "3d", "multiplier"):
+    for case in ("same_3", "halved_5", "valid", "even", "odd", "3d", "half_aligned", "multiplier"):
         data, filters, attributes, *kernels = STRIPS[case]
         arrays = [numbers(data, 1), numbers(filters, 2), numbers((filters[0] * filters[1],), 3)]
         name, how = "GroupConvolutionBiasActivation", {**attributes, **fused, "constant": [1, 2]}
@@ -292,6 +295,28 @@ def test_few_blocks_compute_many_strips(cudasim, monkeypatch):
     monkeypatch.setattr(depthwise, "blocks_for", lambda *_: 1)
     for case in ("same_3", "many", "odd"):
         _depthwise(cudasim, *STRIPS[case][:3])
+
+
+@pytest.mark.gpu_sim
+@pytest.mark.parametrize("auto_pad", ["same_upper", "same_lower"])
+def test_rows_of_other_sizes_compile_nothing(auto_pad, cudasim, monkeypatch):
+    """Although the padding that they ask for differs."""
+    from ovgpu.plugins.gpu.encoder import Encoder
+
+    texts, kernels = set(), set()
+    launch = Encoder.launch
+
+    def logged(self, source, name, *arguments):
+        texts.add(source)
+        kernels.add(name)
+        launch(self, source, name, *arguments)
+
+    monkeypatch.setattr(Encoder, "launch", logged)
+    for size in (32, 33, 12, 31, 14):
+        filters, attributes = (3, 1, 1, 5, 5), _windows(2, 2, auto_pad=auto_pad)
+        _depthwise(cudasim, (1, 3, 6, size), filters, attributes, Type.f16)
+    assert len(texts) == 1
+    assert len(kernels) == 3
 
 
 @pytest.mark.gpu_sim

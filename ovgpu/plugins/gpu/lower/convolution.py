@@ -153,7 +153,8 @@ def lower_convolution(encoder: Encoder, op: Lowering) -> None:
     pointers = [data.pointer, filters.pointer, *added, out.pointer]
     in_order = ordered or _is_direct(groups, rows)
     if in_order and takes_strips(out, channels, windows):
-        encode_depthwise(encoder, data, out, rows, windows, epilogue, pointers, macros)
+        auto_pad = op.attributes["auto_pad"]
+        encode_depthwise(encoder, data, out, rows, windows, auto_pad, epilogue, pointers, macros)
         return
     shape = _describe(data, filters, out, (groups, rows, channels), windows)
     source = epilogue.text("convolution.cu", out.storage, macros)

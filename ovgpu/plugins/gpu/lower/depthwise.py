@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ovgpu.ops.window import resolve_pads
 from ovgpu.plugins.gpu.divisor import DIVISOR, divisor
 from ovgpu.plugins.gpu.encoder import Encoder, blocks_for
 from ovgpu.plugins.gpu.lower.product import Epilogue
@@ -58,6 +59,7 @@ def encode_depthwise(
     out: DeviceTensor,
     rows: int,
     windows: Windows,
+    auto_pad: str,
     epilogue: Epilogue,
     pointers: Sequence[Any],
     macros: Sequence[str],
@@ -68,39 +70,58 @@ def encode_depthwise(
         pointers: data, filters, bias, residual and result.
         macros: about the types of constants.
     """
-    counts, taps = windows.counts, windows.kernel[2]
-    at_once = 16 // out.storage.size
-    # Elements of a window before a place where 16 bytes are aligned in every row.
-    left = windows.begin[2] % at_once
-    # There are kernels for these; more, or more than a window, is rare.
-    has_kernel = left < min(taps, 4)
-    if has_kernel and data.address % 16 == 0 and windows.sizes[2] % at_once == 0:
-        kernel, width = f"depthwise_left_{left}", at_once
-    else:
-        kernel, width = "depthwise_pairs", 2
-    width_bytes = width * out.storage.size
+    counts = windows.counts
+    kernel, width = _kernel(data, windows)
     addresses = out.address | epilogue.residual
     strips = -(-counts[2] // width)
+    count = math.prod((*out.shape[:2], *counts[:2], strips))
     values = {
-        "strips": math.prod((*out.shape[:2], *counts[:2], strips)),
+        "strips": count,
         "in": windows.sizes,
         "out": counts,
         "kernel": windows.kernel[:2],
         "stride": windows.strides[:2],
         "dilation": windows.dilations[:2],
         "pad": windows.begin,
-        "out_vector": counts[2] % width == 0 and addresses % width_bytes == 0,
+        "out_vector": counts[2] % width == 0 and addresses % (width * out.storage.size) == 0,
         "by_plane": divisor(counts[0] * counts[1] * strips),
         "by_slice": divisor(counts[1] * strips),
         "by_row": divisor(strips),
         "by_channels": divisor(out.shape[1]),
         "by_multiplier": divisor(rows),
     }
-    constants = [f"TAPS {taps}", f"STRIDE {windows.strides[2]}"]
+    constants = [
+        f"TAPS {windows.kernel[2]}",
+        f"STRIDE {windows.strides[2]}",
+        f"PADDING {_padding(windows, auto_pad) % (16 // out.storage.size)}",
+    ]
     encoder.launch(
         epilogue.text("depthwise.cu", out.storage, [*macros, *constants]),
         kernel,
-        blocks_for(values["strips"], _THREADS),
+        blocks_for(count, _THREADS),
         _THREADS,
         [*pointers, struct(_SHAPE, values)],
     )
+
+
+def _kernel(data: DeviceTensor, windows: Windows) -> tuple[str, int]:
+    """The kernel and how many results its strips have: as many as 16 or 8 bytes hold, or two."""
+    size = data.storage.size
+    widths = [
+        width
+        for width in (16 // size, 8 // size)
+        if width >= 4 and windows.sizes[2] % width == 0 and data.address % (width * size) == 0
+    ]
+    if not widths:
+        return "depthwise_pairs", 2
+    # Narrow strips that are whole store all of their results at once.
+    width = next((w for w in widths if windows.counts[2] % w == 0), widths[0])
+    return f"depthwise_{width * size}", width
+
+
+def _padding(windows: Windows, auto_pad: str) -> int:
+    """Padding before rows of aligned sizes, the same for rows of another size: that compiles nothing."""
+    taps, stride = windows.kernel[2], windows.strides[2]
+    # "same" paddings depend on what is left of a size behind whole strides: nothing, of those that are aligned.
+    begin, _ = resolve_pads(auto_pad, [64], [taps], [stride], [1], [windows.begin[2]], [0])
+    return begin[0]
