@@ -113,7 +113,7 @@ class _Derivation:
         """Outputs whose value is another one than in the base."""
         if index in self.program.settled:
             return set()
-        outputs = self.executor.infer_outputs(instruction, self.values)
+        outputs = self.executor.infer_outputs(index, self.values)
         if outputs is None or any(not v.is_static for v in outputs):
             raise _Differs
         other = set()

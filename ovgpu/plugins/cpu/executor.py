@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ovgpu.execution.boundaries import deciding_inputs, peeked_outputs
+from ovgpu.execution.inference_memo import InferenceMemo, operations_of
 from ovgpu.execution.memory import Layout, Lifetime, next_power_of_two
 from ovgpu.execution.program import Instruction, Program
 from ovgpu.graph.partial_shape import PartialShape
@@ -97,6 +98,8 @@ class Executor:
             name: StateBuffer(name, Value(v.info.data_type, v.info.data_shape))
             for name, v in program.variables.items()
         }
+        self.memo = InferenceMemo(operations_of(program))
+        self._constants = self.memo.constants(program)
         self._roots: OrderedDict[Any, Segment] = OrderedDict()
         #: Instructions that read each tensor, and those that read variables.
         self.readers: dict[int, list[int]] = {}
@@ -223,14 +226,9 @@ class Executor:
 
     # ---- plans ------------------------------------------------------------------------------------------------------
     def _plan_root(self, key: Any, inputs: Sequence[np.ndarray]) -> Segment:
-        values: dict[int, Value] = {}
-        for number, info in enumerate(self.program.tensors):
-            if info.constant is not None:
-                values[number] = info.value
+        values = dict(self._constants)
         for number, array in zip(self.program.inputs, inputs, strict=True):
-            values[number] = Value(
-                self.program.tensors[number].value.type, PartialShape.of(array.shape)
-            )
+            values[number] = self.memo.value(self.program.tensors[number].value.type, array.shape)
         base = self._roots[next(reversed(self._roots))] if self._roots else None
         segment = None if base is None else derive(self, base, values)
         if segment is None:
@@ -240,10 +238,9 @@ class Executor:
             self._roots.popitem(last=False)
         return segment
 
-    def infer_outputs(
-        self, instruction: Instruction, values: Mapping[int, Value]
-    ) -> tuple[Value, ...] | None:
+    def infer_outputs(self, index: int, values: Mapping[int, Value]) -> tuple[Value, ...] | None:
         """Output values of one instruction for the values known while planning; None when data is needed."""
+        instruction = self.program.instructions[index]
         name = instruction.node.get_type_name()
         if name == "ReadValue":
             return self._infer_state(instruction, values)
@@ -251,8 +248,10 @@ class Executor:
             return (values[instruction.inputs[0]],)
         if instruction.bodies:
             return None
-        inputs: list[Value | None] = [values[n] for n in instruction.inputs]
-        return instruction.node.declaration.infer_values(inputs, instruction.node.attributes)
+        inputs, node = [values[n] for n in instruction.inputs], instruction.node
+        return self.memo.infer(
+            index, inputs, lambda: node.declaration.infer_values([*inputs], node.attributes)
+        )
 
     def _state_of(self, instruction: Instruction) -> StateBuffer:
         node = instruction.node
@@ -264,8 +263,8 @@ class Executor:
     ) -> tuple[Value, ...]:
         state = self._state_of(instruction)
         if state.array is not None:
-            shape = PartialShape.of(state.array.shape)
-        elif instruction.inputs:
+            return (self.memo.value(state.type, state.array.shape),)
+        if instruction.inputs:
             shape = values[instruction.inputs[0]].shape
         else:
             shape = PartialShape.of([d.get_min_length() for d in state.partial_shape.dims])

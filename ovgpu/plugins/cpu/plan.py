@@ -101,7 +101,7 @@ class SegmentPlanner:
                     values[n] = tensors[n].value
                 continue
             try:
-                outputs = self.executor.infer_outputs(instruction, values)
+                outputs = self.executor.infer_outputs(index, values)
             except RuntimeError as error:  # shapes, or elements of inputs, that do not go together
                 raise self.executor.layer_error(index, error) from error
             if outputs is None or any(not v.is_static for v in outputs):

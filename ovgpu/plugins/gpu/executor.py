@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ovgpu.execution.inference_memo import operations_of
 from ovgpu.execution.ranges import marked
 from ovgpu.graph.element_type import Type
-from ovgpu.graph.value import Value
 from ovgpu.plugins.gpu.arena import Arena
 from ovgpu.plugins.gpu.boundaries import MAX_PLANS, Boundaries
 from ovgpu.plugins.gpu.context import DeviceFailure, OutOfDeviceMemory, to_storage
@@ -59,7 +59,8 @@ class GpuExecutor(Boundaries):
         ]
         #: The instruction that makes each tensor.
         self.makers = {n: k for k, i in enumerate(self.program.instructions) for n in i.outputs}
-        self.memo = PlanMemo()
+        self.memo = PlanMemo(operations_of(self.program))
+        self._constants = self.memo.constants(self.program)
         self._storages = [self.storage_of(t.value.type) for t in self.program.tensors]
         self.arena = Arena(self.context)
         self.cancelled = False
@@ -316,10 +317,7 @@ class GpuExecutor(Boundaries):
 
     # ---- planning ---------------------------------------------------------------------------------------------------
     def _plan_root(self, key: Any, inputs: Sequence[Any], targets: Sequence[Any]) -> GpuSegment:
-        values: dict[int, Value] = {}
-        for number, info in enumerate(self.program.tensors):
-            if info.constant is not None:
-                values[number] = info.value
+        values = dict(self._constants)
         for number, array in zip(self.program.inputs, inputs, strict=True):
             element_type = self.program.tensors[number].value.type
             values[number] = self.memo.value(element_type, array.shape)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ovgpu.execution.program import Instruction
-from ovgpu.graph.element_type import Type
 from ovgpu.graph.value import Value
 from ovgpu.plugins.gpu.memo import PlanMemo
 from ovgpu.plugins.gpu.variables import variable_of
@@ -27,8 +24,6 @@ class ValueInference:
         self._compiled = compiled
         self._memo = memo
         self._states = states
-        #: What says how instructions infer: equal operations have the same.
-        self._operations = [_operation(k, i) for k, i in enumerate(compiled.program.instructions)]
 
     def outputs(self, index: int, values: Mapping[int, Value]) -> tuple[Value, ...] | None:
         """Output values of one instruction for the values known while planning; None when data is needed."""
@@ -44,7 +39,7 @@ class ValueInference:
         node = instruction.node
         try:
             return self._memo.infer(
-                self._operations[index],
+                index,
                 inputs,
                 lambda: node.declaration.infer_values([*inputs], node.attributes),
             )
@@ -72,29 +67,3 @@ class ValueInference:
         inputs = [values[n] for n in instruction.inputs]
         outputs = kernel.counted(instruction.node, inputs, count)
         return None if outputs is None else self._memo.unify(outputs)
-
-
-def _operation(index: int, instruction: Instruction) -> Hashable:
-    """Equal for instructions that infer the same from the same inputs."""
-    attributes = dict(instruction.node.attributes)
-    attributes.pop(
-        "variable_id", None
-    )  # which variable a cache belongs to has nothing to do with its sizes
-    try:
-        key = (
-            id(instruction.node.declaration),
-            tuple([(k, _frozen(v)) for k, v in attributes.items()]),
-        )
-        hash(key)
-    except TypeError:
-        return index
-    return key
-
-
-def _frozen(value: Any) -> Any:
-    """An attribute as something that can be hashed. Raises TypeError when it cannot be."""
-    if isinstance(value, (list, tuple)):
-        return tuple([_frozen(v) for v in value])
-    if isinstance(value, (bool, int, float, str, Type, np.generic)) or value is None:
-        return type(value), value
-    raise TypeError(type(value))

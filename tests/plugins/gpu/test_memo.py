@@ -8,41 +8,6 @@ from plugins.gpu.runtime_models import F32, assert_same, compile_gpu, cpu_reques
 
 import ovgpu as ov
 from ovgpu import opset16 as ops
-from ovgpu.graph.element_type import Type
-from ovgpu.graph.partial_shape import PartialShape
-from ovgpu.graph.value import Value
-from ovgpu.plugins.gpu.memo import PlanMemo
-
-
-def plain(*shape: int) -> Value:
-    return Value(Type.f32, PartialShape.of(shape))
-
-
-def test_equal_values_are_one_object():
-    memo = PlanMemo()
-    first = memo.unify([plain(2, 4)])[0]
-    assert memo.unify([plain(2, 4)])[0] is first
-    assert memo.unify([plain(2, 5)])[0] is not first
-    assert memo.unify([Value(Type.f16, PartialShape.of((2, 4)))])[0] is not first
-    known = Value(Type.i64, PartialShape.of([2]), np.array([1, 2]))
-    assert memo.unify([known])[0] is known
-
-
-def test_inference_is_asked_once_for_the_same_inputs():
-    memo, asked = PlanMemo(), []
-
-    def compute():
-        asked.append(1)
-        return (plain(2),)
-
-    a, b = plain(1), plain(1)
-    first = memo.infer(0, [a], compute)
-    assert memo.infer(0, [a], compute) is first
-    assert len(asked) == 1
-    memo.infer(0, [b], compute)  # equal, and another object
-    memo.infer(1, [a], compute)
-    assert len(asked) == 3
-    assert memo.infer(2, [a], lambda: None) is None
 
 
 def two_inputs() -> ov.Model:
