@@ -20,8 +20,9 @@ from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.port import ConstOutput
 from ovgpu.graph.tensor import Tensor
 from ovgpu.plugins.cpu.evaluate import compute_dtype, host_program
-from ovgpu.plugins.cpu.executor import Executor, StateBuffer
+from ovgpu.plugins.cpu.executor import Executor
 from ovgpu.plugins.cpu.lowering import lower_model
+from ovgpu.plugins.cpu.state import StateBuffer
 from ovgpu.plugins.plugin import CompiledPlugin, Job, OnDone, State
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ovgpu.execution.program import LARGEST_SHAPE_VALUE, Instruction
+from ovgpu.execution.program import Instruction
 from ovgpu.graph.value import Value
 from ovgpu.plugins.cpu.placement import is_dense
 from ovgpu.plugins.cpu.plan import Segment, SegmentPlanner, Structure
@@ -226,15 +226,14 @@ class _Derivation:
 
 
 def _same(a: Value, b: Value) -> bool:
-    """Whether plans are the same for both: shape, and the elements of what may be shape arithmetic."""
+    """Whether plans are the same for both: shape, and all that is known of the elements."""
     if a is b:
         return True
-    shape = a.shape.static_tuple()
-    if shape != b.shape.static_tuple():
+    if a.shape.static_tuple() != b.shape.static_tuple():
         return False
-    if shape is None or math.prod(shape) > LARGEST_SHAPE_VALUE:
-        return shape is not None
-    first, second = a.known, b.known
+    first, second = a.elements, b.elements
     if first is None or second is None:
         return first is second
+    if first.dtype.kind == "O" or second.dtype.kind == "O":
+        return False  # bounds; nobody asks whether they are equal
     return np.array_equal(first, second, equal_nan=first.dtype.kind == "f")

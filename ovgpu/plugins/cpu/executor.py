@@ -1,4 +1,4 @@
-"""Running a program: blocks of memory, the cache of plans, variables, cancellation, per-step times."""
+"""Running a program: blocks of memory, the cache of plans, cancellation, per-step times."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ovgpu.graph.partial_shape import PartialShape
 from ovgpu.graph.state import Assign, ReadValue
 from ovgpu.graph.value import Value
 from ovgpu.plugins.cpu.deriving import derive
-from ovgpu.plugins.cpu.evaluate import compute_dtype
 from ovgpu.plugins.cpu.plan import Segment, plan_segment
 from ovgpu.plugins.cpu.registry import Step
+from ovgpu.plugins.cpu.state import StateBuffer, read_state
 from ovgpu.plugins.plugin import InferenceCancelled
 
 #: Plans kept per executor, and continuations kept per boundary; the least recently used go first.
@@ -36,42 +36,6 @@ CANCEL_INTERVAL = 16
 
 class _Replan(Exception):
     """A block had to grow: plans that point into the old one are void."""
-
-
-class StateBuffer:
-    """Storage of one variable: two growing buffers, so that a failed inference leaves the old value intact."""
-
-    def __init__(self, name: str, value: Value) -> None:
-        self.name = name
-        self.type = value.type
-        self.partial_shape = value.shape
-        self.dtype = compute_dtype(value.type)
-        self.array: np.ndarray | None = None
-        self._buffers = [np.empty(0, self.dtype), np.empty(0, self.dtype)]
-        self._active = 0
-        self._staged: np.ndarray | None = None
-
-    def stage(self, array: np.ndarray) -> None:
-        """Keep ``array`` as the value that :meth:`commit` makes current."""
-        spare = 1 - self._active
-        if self._buffers[spare].size < array.size or self.dtype == object:
-            self._buffers[spare] = np.empty(next_power_of_two(array.size), self.dtype)
-        target = self._buffers[spare][: array.size].reshape(array.shape)
-        np.copyto(target, array, casting="unsafe")
-        self._staged = target
-
-    def commit(self) -> None:
-        if self._staged is not None:
-            self.array, self._staged = self._staged, None
-            self._active = 1 - self._active
-
-    def discard(self) -> None:
-        self._staged = None
-
-    def reset(self) -> None:
-        """Back to the initialiser."""
-        self.array = None
-        self._staged = None
 
 
 class Executor:
@@ -279,7 +243,7 @@ class Executor:
         outputs = [segment.arrays[n] for n in instruction.outputs]
         if name == "ReadValue":
             state = self._state_of(instruction)
-            return partial(_read_state, state, arrays[0] if arrays else None, outputs[0])
+            return partial(read_state, state, arrays[0] if arrays else None, outputs[0])
         return partial(self._run_subgraph_into, instruction, arrays, outputs)
 
     def _array(self, segment: Segment, number: int) -> np.ndarray:
@@ -384,15 +348,6 @@ class Executor:
                     values[number] = Value(values[number].type, PartialShape.of(array.shape), known)
         child = Segment(segment.depth + 1, start, start, values, dict(segment.arrays))
         return plan_segment(self, child, segment)
-
-
-def _read_state(state: StateBuffer, initial: np.ndarray | None, out: np.ndarray) -> None:
-    if state.array is not None:
-        np.copyto(out, state.array)
-    elif initial is not None:
-        np.copyto(out, initial, casting="unsafe")
-    else:
-        out.fill(0)
 
 
 def _aligned_block(nbytes: int) -> np.ndarray:

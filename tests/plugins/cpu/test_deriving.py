@@ -158,6 +158,22 @@ def test_sizes_that_are_used_as_numbers(derivations):
     assert derivations.derived
 
 
+def test_many_known_numbers_of_one_shape(derivations):
+    """Three hundred numbers that are known and other ones for each size; one of them is a size."""
+    x = parameter([-1, 8])
+    rows = ops.gather(ops.shape_of(x, "i64"), ops.constant(np.int64(0)), ops.constant(np.int64(0)))
+    numbers = ops.range(rows, ops.add(rows, ops.constant(np.int64(300))), np.int64(1), "i64")
+    one = ops.reshape(
+        ops.gather(numbers, ops.constant(np.int64(2)), ops.constant(np.int64(0))),
+        np.array([1]),
+        False,
+    )
+    outputs = [ops.broadcast(ops.constant(np.float32(2)), one), numbers, ops.tanh(x)]
+    model = ov.Model(outputs, [x], "many")
+    check(model, lengths(model, SIZES), derivations)
+    assert derivations.derived
+
+
 def test_sizes_that_are_refused(derivations):
     """The error names the layer, and the next inference is right."""
     x, y = parameter([-1, 4]), parameter([-1, 4], name="y")
