@@ -43,4 +43,6 @@ def struct(dtype: np.dtype, values: Mapping[str, Any]) -> np.ndarray:
         row.append(value)
     if given < len(values):
         raise KeyError(", ".join(sorted(values.keys() - set(dtype.names or ()))))
-    return np.array([tuple(row)], dtype)
+    made = np.zeros(1, dtype)  # padding too: equal structs are equal bytes
+    made[0] = tuple(row)
+    return made
