@@ -23,6 +23,9 @@ Entry = TypeVar("Entry")
 #: Cases remembered of one instruction or operation; then it starts afresh.
 MOST_CASES = 64
 
+#: Values remembered; then it starts afresh.
+MOST_VALUES = 1024
+
 
 class InferenceMemo:
     """Of one job. Entries hold what their keys' identities belong to, so that an identity means one object.
@@ -44,7 +47,7 @@ class InferenceMemo:
         key = element_type, shape
         found = self._values.get(key)
         if found is None:
-            if len(self._values) > MOST_CASES * 64:
+            if len(self._values) > MOST_VALUES:
                 self._values.clear()
             found = self._values[key] = Value(element_type, PartialShape.of(shape))
         return found
@@ -64,7 +67,7 @@ class InferenceMemo:
         key = value.type, shape, elements.tobytes()
         found = self._known.get(key)
         if found is None:
-            if len(self._known) > MOST_CASES * 64:
+            if len(self._known) > MOST_VALUES:
                 self._known.clear()
             found = self._known[key] = value
         return found
