@@ -163,6 +163,8 @@ class _Derivation:
                 for number in instruction.outputs:
                     if number in self.changed:
                         self._place_output(index, instruction, number)
+                    elif number in self.structure.shown:
+                        raise _Differs  # as large as before, and cut from elsewhere: the last row of what grows
         if any(number in base and number not in self.placed for number in self.changed):
             raise _Differs
 

@@ -225,3 +225,24 @@ def test_outputs_on_the_device_are_another_plan(watched):
     request.set_output_tensor(place)
     request.infer([reals(5, 8)])
     assert watched.derived == 0
+
+
+def test_the_last_row_of_a_cache_is_another_one_each_time(watched):
+    """A view of one shape that moves with what it is cut from."""
+    x = parameter([1, -1, 8])
+    beams = parameter([1], np.int32, name="beams")
+    shape = ov.PartialShape([1, -1, 8])
+    past = ops.read_value(ops.constant(np.ones((1, 2, 8), np.float32)), "rows", np.float32, shape)
+    whole = ops.concat([ops.gather(past, beams, ops.constant(np.int64(0))), ops.tanh(x)], 1)
+
+    def last(rows: Any) -> Any:
+        cut = [np.array([n]) for n in (-1, 1 << 40, 1, 1)]
+        return ops.exp(ops.slice(rows, *cut))
+
+    sink = ops.assign(whole, "rows")
+    outputs = [last(past), last(whole), ops.reduce_sum(whole, np.array([1]), False)]
+    model = ov.Model(outputs, [sink], [x, beams], "last")
+    request, reference = compile_gpu(model, EAGER).create_infer_request(), cpu_request(model)
+    for step in range(12):
+        values = [reals(1, 1, 8, seed=step), np.zeros(1, np.int32)]
+        assert_same(request.infer(values), reference.infer(values))
