@@ -163,10 +163,18 @@ class _Derivation:
                 for number in instruction.outputs:
                     if number in self.changed:
                         self._place_output(index, instruction, number)
-                    elif number in self.structure.shown:
-                        raise _Differs  # as large as before, and cut from elsewhere: the last row of what grows
+                    elif number in self.structure.shown or self._holds(number, instruction):
+                        # As large as before, and cut from elsewhere (the last row of what grows), or put together
+                        # of parts that lie elsewhere in it.
+                        raise _Differs
         if any(number in base and number not in self.placed for number in self.changed):
             raise _Differs
+
+    def _holds(self, number: int, instruction: Instruction) -> bool:
+        """Whether inputs are made inside of this output, as parts of a Concat are."""
+        roots = self.structure.roots
+        root = roots.get(number)
+        return root is not None and any(roots.get(n) == root for n in instruction.inputs)
 
     def _put(self, number: int, address: int, constant: bool = False) -> None:
         self.segment.tensors[number] = self.planner.tensor(number, address, constant)

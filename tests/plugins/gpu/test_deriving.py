@@ -246,3 +246,14 @@ def test_the_last_row_of_a_cache_is_another_one_each_time(watched):
     for step in range(12):
         values = [reals(1, 1, 8, seed=step), np.zeros(1, np.int32)]
         assert_same(request.infer(values), reference.infer(values))
+
+
+def test_parts_that_move_inside_of_a_whole_that_does_not(watched):
+    """What is made in its place between two others lies elsewhere when one grows and the other shrinks."""
+    x, y, z = parameter([-1, 8]), parameter([-1, 8], name="y"), parameter([4, 8], name="z")
+    joined = ops.concat([x, ops.tanh(z), y], 0)
+    model = ov.Model([ops.exp(joined)], [x, y, z], "moving")
+    request, reference = compile_gpu(model, EAGER).create_infer_request(), cpu_request(model)
+    for rows in (3, 5, 2, 4, 6):
+        values = [reals(rows, 8), reals(8 - rows, 8, seed=1), reals(4, 8, seed=rows)]
+        assert_same(request.infer(values), reference.infer(values))
