@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from plugins.deriving_models import many_known_numbers
 
 import ovgpu as ov
 from ovgpu import opset16 as ops
@@ -159,17 +160,7 @@ def test_sizes_that_are_used_as_numbers(derivations):
 
 
 def test_many_known_numbers_of_one_shape(derivations):
-    """Three hundred numbers that are known and other ones for each size; one of them is a size."""
-    x = parameter([-1, 8])
-    rows = ops.gather(ops.shape_of(x, "i64"), ops.constant(np.int64(0)), ops.constant(np.int64(0)))
-    numbers = ops.range(rows, ops.add(rows, ops.constant(np.int64(300))), np.int64(1), "i64")
-    one = ops.reshape(
-        ops.gather(numbers, ops.constant(np.int64(2)), ops.constant(np.int64(0))),
-        np.array([1]),
-        False,
-    )
-    outputs = [ops.broadcast(ops.constant(np.float32(2)), one), numbers, ops.tanh(x)]
-    model = ov.Model(outputs, [x], "many")
+    model = many_known_numbers()
     check(model, lengths(model, SIZES), derivations)
     assert derivations.derived
 

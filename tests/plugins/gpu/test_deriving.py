@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from plugins.deriving_models import many_known_numbers
 from plugins.gpu.runtime_models import F32, assert_same, compile_gpu, cpu_request, parameter, reals
 
 import ovgpu as ov
@@ -179,18 +180,7 @@ def test_what_is_known_of_sizes_is_looked_at(watched):
 
 
 def test_many_known_numbers_of_one_shape(watched):
-    """Three hundred numbers that are known and other ones for each size; one of them is a size."""
-    x = parameter([-1, 8])
-    rows = ops.gather(ops.shape_of(x, "i64"), ops.constant(np.int64(0)), ops.constant(np.int64(0)))
-    numbers = ops.range(rows, ops.add(rows, ops.constant(np.int64(300))), np.int64(1), "i64")
-    one = ops.reshape(
-        ops.gather(numbers, ops.constant(np.int64(2)), ops.constant(np.int64(0))),
-        np.array([1]),
-        False,
-    )
-    outputs = [ops.broadcast(ops.constant(np.float32(2)), one), numbers, ops.tanh(x)]
-    model = ov.Model(outputs, [x], "many")
-    lengths(model, [(6, 8), (7, 8), (5, 8), (3, 8)], watched)
+    lengths(many_known_numbers(), [(6, 8), (7, 8), (5, 8), (3, 8)], watched)
     assert watched.derived
 
 
