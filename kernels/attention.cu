@@ -1,6 +1,7 @@
 // Scaled dot-product attention without a matrix of scores in memory: keys are walked through tile by tile, with a running maximum
 // and sum for every row (Dao et al., "FlashAttention", 2022). Sums in f32.
 #include "attention.cuh"
+#include "slices.cuh"
 
 // Copies rows of a matrix into shared memory, zeros behind its ends.
 template <int ROWS, int HEAD, int THREADS>
@@ -155,14 +156,7 @@ __device__ __forceinline__ bool gathered(RowSums& mine, float* partials, unsigne
     own[s.value_head] = mine.maximum;
     own[s.value_head + 1] = mine.total;
   }
-  __syncthreads();
-  bool last = false;
-  if (threadIdx.x == 0) {
-    __threadfence();
-    last = atomicInc(tickets + item, s.slices - 1) == s.slices - 1;
-    __threadfence();
-  }
-  if (!__syncthreads_or(last)) return false;
+  if (!arrives_last(tickets + item, s.slices)) return false;
   if (threadIdx.x >= s.value_head) return true;
   mine.maximum = __ldcg(first + s.value_head);
   for (int i = 1; i < s.slices; i++) mine.maximum = fmaxf(mine.maximum, __ldcg(first + i * width + s.value_head));
@@ -174,6 +168,23 @@ __device__ __forceinline__ bool gathered(RowSums& mine, float* partials, unsigne
     mine.sum += __ldcg(other + threadIdx.x) * part;
   }
   return true;
+}
+
+// A thread's 16 bytes of each of AT_ONCE rows of a matrix, one of every 256 / LANES, 0 behind its ends.
+template <int LANES, int AT_ONCE, int PARTS>
+__device__ __forceinline__ void load_parts(const Element* rows, long long stride, int head, int first, int end, int lane,
+                                           float (&part)[AT_ONCE][PARTS][PER_16_BYTES]) {
+#pragma unroll
+  for (int j = 0; j < AT_ONCE; j++) {
+    const int row = first + j * (256 / LANES);
+#pragma unroll
+    for (int p = 0; p < PARTS; p++) {
+      const int at = (p * LANES + lane) * PER_16_BYTES;
+#pragma unroll
+      for (int e = 0; e < PER_16_BYTES; e++) part[j][p][e] = 0.f;
+      if (row < end && at < head) load_16_bytes(rows + row * stride + at, part[j][p]);
+    }
+  }
 }
 
 // LANES neighbouring threads share a key, of which each takes 16 bytes; a block walks through 256 / LANES keys at a time, in four
@@ -201,17 +212,7 @@ __device__ __forceinline__ void attention_rows(const Element* query, const Eleme
       }
     for (int first = start; first < end; first += GROUPS * AT_ONCE) {  // the same steps for all threads
       float scores[AT_ONCE], part[AT_ONCE][PARTS][V];
-#pragma unroll
-      for (int j = 0; j < AT_ONCE; j++) {
-        const int column = first + j * GROUPS + group;
-#pragma unroll
-        for (int p = 0; p < PARTS; p++) {
-          const int at = (p * LANES + lane) * V;
-#pragma unroll
-          for (int e = 0; e < V; e++) part[j][p][e] = 0.f;
-          if (column < end && at < s.head) load_16_bytes(b.key + column * s.key_row + at, part[j][p]);
-        }
-      }
+      load_parts<LANES>(b.key, s.key_row, s.head, first + group, end, lane, part);
       float largest = maximum;
 #pragma unroll
       for (int j = 0; j < AT_ONCE; j++) {
@@ -226,17 +227,7 @@ __device__ __forceinline__ void attention_rows(const Element* query, const Eleme
         scores[j] = column < end ? b.masked(score, row, column) : hidden;
         largest = fmaxf(largest, scores[j]);
       }
-#pragma unroll
-      for (int j = 0; j < AT_ONCE; j++) {
-        const int column = first + j * GROUPS + group;
-#pragma unroll
-        for (int p = 0; p < PARTS; p++) {
-          const int at = (p * LANES + lane) * V;
-#pragma unroll
-          for (int e = 0; e < V; e++) part[j][p][e] = 0.f;
-          if (column < end && at < s.value_head) load_16_bytes(b.value + column * s.value_row + at, part[j][p]);
-        }
-      }
+      load_parts<LANES>(b.value, s.value_row, s.value_head, first + group, end, lane, part);
       const float shrink = weight_of(maximum, largest);
       maximum = largest;
       total *= shrink;

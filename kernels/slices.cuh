@@ -9,6 +9,19 @@ struct __align__(16) FourSums {
   Accumulator at[4];
 };
 
+// Takes a ticket for what the threads of this block have left in memory. Whether it is the last one of `count`: then all that the
+// others have left is seen.
+__device__ __forceinline__ bool arrives_last(unsigned* tickets, int count) {
+  __syncthreads();
+  bool last = false;
+  if (threadIdx.x == 0) {
+    __threadfence();  // what the barrier has gathered is seen before the ticket is
+    last = atomicInc(tickets, count - 1) == count - 1;  // the last one sets it back to zero
+    __threadfence();  // and what other blocks wrote before their tickets is seen after it
+  }
+  return __syncthreads_or(last);
+}
+
 struct Slices {
   Accumulator* partials;  // [slice][tile][four sums of a thread][thread], no matter which results they are
   unsigned* tickets;      // taken so far, by tile; zero before and after a launch
@@ -29,14 +42,7 @@ struct Slices {
       for (int j = 0; j < 4; j++) four.at[j] = sums[4 * i + j];
       own[i * THREADS] = four;
     }
-    __syncthreads();
-    bool last = false;
-    if (threadIdx.x == 0) {
-      __threadfence();  // what the barrier has gathered is seen before the ticket is
-      last = atomicInc(tickets + tile, count - 1) == count - 1;  // the last one sets it back to zero
-      __threadfence();  // and what other blocks wrote before their tickets is seen after it
-    }
-    if (!__syncthreads_or(last)) return false;
+    if (!arrives_last(tickets + tile, count)) return false;
 #pragma unroll
     for (int i = 0; i < SUMS; i++) sums[i] = 0;
 #pragma unroll(64 / SUMS)  // loads of 64 numbers are on their way at once
